@@ -1,0 +1,170 @@
+"""How answers and receipts move an attempt, and how the message follows its attempts."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
+from wirephoto.domain.outcome import Outcome, Receipt, ReceiptState, Verdict
+from wirephoto.domain.retry import RetryPolicy, retry_at
+
+_ANSWER_STATE = {
+    Verdict.ACCEPTED: AttemptState.SUBMITTED,
+    Verdict.UNKNOWN: AttemptState.UNCONFIRMED,
+}
+_RECEIPT_STATE = {
+    ReceiptState.SUBMITTED: AttemptState.SUBMITTED,
+    ReceiptState.UNDELIVERABLE: AttemptState.UNDELIVERABLE,
+    ReceiptState.REJECTED: AttemptState.REJECTED,
+    ReceiptState.DELIVERED: AttemptState.DELIVERED,
+    ReceiptState.READ: AttemptState.DELIVERED,
+}
+_FOLLOWED = {
+    AttemptState.SUBMITTED: MessageState.SUBMITTED,
+    AttemptState.UNDELIVERABLE: MessageState.UNDELIVERABLE,
+    AttemptState.REJECTED: MessageState.REJECTED,
+}
+_IN_DOUBT = frozenset({MessageState.SENDING, MessageState.UNCONFIRMED})
+_FAULT_ELSEWHERE = frozenset({Verdict.STOP_LINE, Verdict.PAUSE_CAMPAIGN})
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A message and one of its attempts, as they stand together."""
+
+    message: Message
+    attempt: Attempt
+
+
+def apply_answer(attempt: Attempt, outcome: Outcome, now: datetime) -> Attempt:
+    """Return `attempt` as it stands after the provider's answer.
+
+    A receipt that overtook the answer knows more: then only the provider's id is added.
+    """
+    state = _ANSWER_STATE.get(outcome.verdict, AttemptState.NOT_ACCEPTED)
+    provider_message_id = attempt.provider_message_id or outcome.provider_message_id
+    if state.rank <= attempt.state.rank:
+        return replace(attempt, provider_message_id=provider_message_id)
+    accepted = state is AttemptState.SUBMITTED
+    return replace(
+        attempt,
+        state=state,
+        ended_at=now,
+        provider_message_id=provider_message_id,
+        http_status=outcome.http_status,
+        provider_code=outcome.provider_code,
+        reason=None if accepted else outcome.reason,
+        detail=None if accepted else outcome.detail,
+    )
+
+
+def follow_answer(
+    pair: Pair, outcome: Outcome, *, policy: RetryPolicy, jitter: float, now: datetime
+) -> Message:
+    """Return the message as it stands after its attempt's answer (`pair.attempt` has it already).
+
+    `jitter` is a random number in [0, 1). The message is returned unchanged when it has moved on
+    without this attempt, or knows more than the answer says.
+    """
+    message, attempt = pair.message, pair.attempt
+    if message.state not in _IN_DOUBT or attempt.number != message.attempts:
+        return message
+    if attempt.state is AttemptState.SUBMITTED:
+        submitted = message.move_to(MessageState.SUBMITTED, now)
+        return replace(submitted, provider_message_id=attempt.provider_message_id)
+    if attempt.state is AttemptState.UNCONFIRMED:
+        if message.state is MessageState.UNCONFIRMED:
+            return message
+        return message.move_to(
+            MessageState.UNCONFIRMED, now, reason=outcome.reason, detail=outcome.detail
+        )
+    if attempt.state is AttemptState.NOT_ACCEPTED:
+        return _not_accepted(message, outcome, policy=policy, jitter=jitter, now=now)
+    return message
+
+
+def _not_accepted(
+    message: Message, outcome: Outcome, *, policy: RetryPolicy, jitter: float, now: datetime
+) -> Message:
+    why = {"reason": outcome.reason, "detail": outcome.detail}
+    if outcome.verdict in (Verdict.FAIL, Verdict.SUPPRESS):
+        return message.move_to(MessageState.FAILED, now, **why)
+    if outcome.verdict in _FAULT_ELSEWHERE:
+        return replace(message.move_to(MessageState.QUEUED, now, **why), due_at=now)
+    tries = message.tries if outcome.throttled else message.tries + 1
+    if tries >= policy.tries_max:
+        failed = message.move_to(MessageState.FAILED, now, **why)
+        return replace(failed, tries=tries)
+    due_at = retry_at(
+        policy, tries=tries, jitter=jitter, now=now, retry_after_s=outcome.retry_after_s
+    )
+    return replace(message.move_to(MessageState.QUEUED, now, **why), due_at=due_at, tries=tries)
+
+
+def apply_receipt(attempt: Attempt, receipt: Receipt, now: datetime) -> Attempt:
+    """Return `attempt` as it stands after `receipt`.
+
+    A receipt that repeats, or reports an earlier stage than is known, moves nothing: carriers do
+    both (contract 2.1, 2.2). What it knows of price and network is kept all the same.
+    """
+    learned = replace(
+        attempt,
+        provider_message_id=attempt.provider_message_id or receipt.provider_message_id,
+        price=receipt.price or attempt.price,
+        currency=receipt.currency or attempt.currency,
+        network_code=receipt.network_code or attempt.network_code,
+    )
+    state = _RECEIPT_STATE[receipt.state]
+    if state.rank <= attempt.state.rank:
+        return learned
+    failure = receipt.failure
+    return replace(
+        learned,
+        state=state,
+        ended_at=now,
+        reason=failure.reason if failure else None,
+        detail=failure.detail if failure else None,
+        provider_code=failure.code if failure else attempt.provider_code,
+    )
+
+
+def follow_receipt(pair: Pair, receipt: Receipt, now: datetime) -> Message:
+    """Return the message as it stands after a receipt for one of its attempts.
+
+    `pair.attempt` has the receipt already. `delivered` on any attempt ends the message and
+    withdraws a later attempt that has not left; if that one has left, `duplicate_possible` is set.
+    Other reports count only for the latest attempt.
+    """
+    message, attempt = pair.message, pair.attempt
+    if attempt.state is AttemptState.DELIVERED:
+        return _delivered(message, attempt, read=receipt.state is ReceiptState.READ, now=now)
+    to = _FOLLOWED.get(attempt.state)
+    latest = attempt.number == message.attempts
+    if to is None or not latest or not _may_follow(message, to):
+        return message
+    moved = message.move_to(to, now, reason=attempt.reason, detail=attempt.detail)
+    return replace(moved, provider_message_id=attempt.provider_message_id)
+
+
+def _may_follow(message: Message, to: MessageState) -> bool:
+    if to is MessageState.SUBMITTED:
+        return message.state in _IN_DOUBT or message.state.is_waiting
+    return message.state in _IN_DOUBT or message.state is MessageState.SUBMITTED
+
+
+def _delivered(message: Message, attempt: Attempt, *, read: bool, now: datetime) -> Message:
+    to = MessageState.READ if read else MessageState.DELIVERED
+    if message.state.is_final and not (message.state is MessageState.DELIVERED and read):
+        return message
+    if message.state is MessageState.PREPARING:
+        return message
+    another_left = attempt.number < message.attempts and not message.state.is_waiting
+    return replace(
+        message.move_to(to, now),
+        provider_message_id=attempt.provider_message_id,
+        duplicate_possible=message.duplicate_possible or another_left,
+    )
+
+
+def time_to_live_s(message: Message, now: datetime) -> int:
+    """Return how many seconds of the message's life are left, for the provider's `ttl`."""
+    return max(0, int((message.expires_at - now) / timedelta(seconds=1)))

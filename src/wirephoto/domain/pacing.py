@@ -1,0 +1,76 @@
+"""Slot arithmetic: when the next messages of a campaign, and of an account, may leave.
+
+An account and each campaign hold `next_slot_at`. Slots are an interval apart and never given back,
+so the rate is exact however many processes claim, and a pause is never followed by a burst.
+"""
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+HORIZON = timedelta(milliseconds=200)
+"""How far ahead slots are given out; what a killed process had is lost, so it is short."""
+LATE_MAX = timedelta(milliseconds=100)
+"""How long after its slot a message may still leave; then the slot is forfeited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A rate in messages per second, and when its next slot is."""
+
+    rate: float
+    next_slot_at: datetime
+
+    @property
+    def interval(self) -> timedelta:
+        """Return the time between two slots, rounded up to the microsecond: never too fast."""
+        return timedelta(microseconds=math.ceil(1_000_000 / self.rate - 1e-6))
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A campaign's pace, and how many of its messages are due."""
+
+    pace: Pace
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Slots for each campaign in order of time, and every pace as it stands afterwards."""
+
+    slots: tuple[tuple[datetime, ...], ...]
+    account: Pace
+    campaigns: tuple[Pace, ...]
+
+
+def allocate(account: Pace, demands: Sequence[Demand], *, now: datetime) -> Allocation:
+    """Give due messages the slots of the next `HORIZON`, the earliest campaign first.
+
+    Each message takes a slot of its campaign and one of the account: it leaves at the later one.
+    """
+    slots: list[list[datetime]] = [[] for _ in demands]
+    next_slots = [max(demand.pace.next_slot_at, now) for demand in demands]
+    account_next = max(account.next_slot_at, now)
+    order = [(at, index) for index, at in enumerate(next_slots) if demands[index].due]
+    heapq.heapify(order)
+    while order:
+        at, index = heapq.heappop(order)
+        slot_at = max(at, account_next)
+        if slot_at >= now + HORIZON:
+            break
+        slots[index].append(slot_at)
+        account_next = slot_at + account.interval
+        next_slots[index] = slot_at + demands[index].pace.interval
+        if len(slots[index]) < demands[index].due:
+            heapq.heappush(order, (next_slots[index], index))
+    return Allocation(
+        slots=tuple(map(tuple, slots)),
+        account=Pace(account.rate, account_next if any(slots) else account.next_slot_at),
+        campaigns=tuple(
+            Pace(demand.pace.rate, next_slots[index] if slots[index] else demand.pace.next_slot_at)
+            for index, demand in enumerate(demands)
+        ),
+    )

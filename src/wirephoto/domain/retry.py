@@ -1,0 +1,36 @@
+"""When to try again after a failed attempt."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+RETRY_AFTER_S_MAX = 3600.0
+"""The longest `Retry-After` that is obeyed; a provider's typing error must not park a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with full jitter: a wait between 0 and `first_s` · 2^(tries-1)."""
+
+    tries_max: int = 8
+    first_s: float = 2.0
+    longest_s: float = 600.0
+
+
+def backoff_s(policy: RetryPolicy, *, tries: int, jitter: float) -> float:
+    """Return how long to wait after the try number `tries`, in seconds.
+
+    Full jitter spreads the retries of many messages evenly, so that they do not come back as one.
+    `jitter` is a random number in [0, 1).
+    """
+    ceiling = min(policy.longest_s, policy.first_s * 2.0 ** max(0, tries - 1))
+    return float(ceiling * jitter)
+
+
+def retry_at(
+    policy: RetryPolicy, *, tries: int, jitter: float, now: datetime, retry_after_s: float | None
+) -> datetime:
+    """Return when to try again: never before the provider's `Retry-After`."""
+    wait_s = backoff_s(policy, tries=tries, jitter=jitter)
+    if retry_after_s is not None:
+        wait_s += min(retry_after_s, RETRY_AFTER_S_MAX)
+    return now + timedelta(seconds=wait_s)

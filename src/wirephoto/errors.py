@@ -1,0 +1,95 @@
+"""Every exception that Wirephoto raises on purpose.
+
+    WirephotoError
+    ├── SettingsInvalid       settings that cannot be used: one line per fault
+    ├── RequestRefused        a caller's input breaks a rule: the field and the rule
+    ├── IllegalTransition     a state that cannot follow another
+    ├── EgressRefused         an address given by others that must not, or cannot, be fetched
+    ├── WebhookUnverified     a webhook that is not provably the provider's
+    └── StorageError
+        ├── SchemaMismatch    the database and this code do not fit together
+        └── StorageUnavailable  the database cannot be reached now: try again
+"""
+
+from dataclasses import dataclass
+
+
+class WirephotoError(Exception):
+    """The root: catch this to catch everything that Wirephoto raises on purpose."""
+
+
+class SettingsInvalid(WirephotoError):
+    """Settings that cannot be used.
+
+    `faults` holds one line per fault, each naming its variable and never its value.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule that one field of a request breaks.
+
+    `field` is the path as the caller wrote it (`media[0].url`), `code` is for machines and
+    `message` is a sentence for people.
+    """
+
+    field: str
+    code: str
+    message: str
+
+
+class RequestRefused(WirephotoError):
+    """A caller's input breaks rules: `faults` names each field and rule. Nothing was stored."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+class IllegalTransition(WirephotoError):
+    """A state that cannot follow another (`origin` → `to`)."""
+
+    def __init__(self, origin: str, to: str) -> None:
+        super().__init__(f"{to} cannot follow {origin}")
+        self.origin = origin
+        self.to = to
+
+
+class EgressRefused(WirephotoError):
+    """An address given by others that must not, or cannot, be fetched.
+
+    `reason` is machine-readable, `retryable` tells whether it may work later. The text never
+    tells whether an internal address answered.
+    """
+
+    def __init__(self, reason: str, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retryable = retryable
+
+
+class WebhookUnverified(WirephotoError):
+    """A webhook that is not provably the provider's; `reason` says which check failed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"webhook not verified: {reason}")
+        self.reason = reason
+
+
+class StorageError(WirephotoError):
+    """Something is wrong with the database."""
+
+
+class SchemaMismatch(StorageError):
+    """The database and this code do not fit together: one of them is too old."""
+
+
+class StorageUnavailable(StorageError):
+    """The database cannot be reached, or is full or read-only, now: nothing is known to be stored.
+
+    A commit whose answer was lost may have happened: repeat with the same idempotency key.
+    """

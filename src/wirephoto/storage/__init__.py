@@ -1,0 +1,1 @@
+"""What is stored: every table and every query, on SQLite and PostgreSQL."""

@@ -1,0 +1,264 @@
+"""The database: connections, transactions, wake-ups, and the few places where dialects differ."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+from sqlalchemy import (
+    Executable,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.sql.selectable import Subquery
+from sqlalchemy.types import TypeEngine
+
+from wirephoto.errors import StorageUnavailable
+from wirephoto.storage.schema import to_micros
+
+READERS_MAX = 8
+"""Connections for reading, a process."""
+BUSY_MS = 10_000
+"""How long SQLite waits for another process' write (a command beside the gateway)."""
+NOTIFY_CHANNEL = "wirephoto"
+
+_ENCODER = msgspec.json.Encoder()
+
+Statement = Callable[["Database"], Executable]
+"""A function that builds a statement for a database; built once, then kept."""
+
+
+class Transaction:
+    """One transaction, or one consistent read."""
+
+    def __init__(self, database: "Database", connection: AsyncConnection) -> None:
+        self.database = database
+        self.connection = connection
+        self.rings: set[str] = set()
+
+    async def execute(
+        self, statement: Statement | Executable, parameters: Mapping[str, Any] | None = None
+    ) -> CursorResult[Any]:
+        """Run a statement, or the one that a builder makes (built once for each database)."""
+        if not isinstance(statement, Executable):
+            statement = self.database.built(statement)
+        return await self.connection.execute(statement, parameters)
+
+    async def insert_rows(
+        self, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Insert many rows at once, the values as the driver takes them.
+
+        The hot path: SQLAlchemy's own executemany handles each value in Python, which costs more
+        than the database does. Instants go through `Database.instant`, JSON is text.
+        """
+        if rows:
+            sql = self.database.insert_sql(table, columns)
+            await self.connection.exec_driver_sql(sql, list(rows))
+
+    async def notify(self, topic: str) -> None:
+        """Wake whoever waits for `topic`, in any process, once this transaction is committed."""
+        if topic in self.rings:
+            return
+        self.rings.add(topic)
+        if self.database.is_postgres:
+            await self.connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, topic)))
+
+
+class Database:
+    """A SQLite file or a PostgreSQL database; made by `open_database`."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self.writer = writer
+        self._reader = reader
+        self.dialect = writer.dialect
+        self.is_postgres = self.dialect.name == "postgresql"
+        self._built: dict[Statement, Executable] = {}
+        self._insert_sql: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._bells: dict[str, set[asyncio.Event]] = {}
+        self._listener: asyncpg.Connection | None = None
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Give a transaction that is committed and flushed to disk when the block ends well.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached, is full or is read-only.
+        """
+        with unavailable_is_typed():
+            async with self.writer.begin() as connection:
+                transaction = Transaction(self, connection)
+                yield transaction
+        self.ring(*transaction.rings)
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Give a consistent view for reading.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached.
+        """
+        with unavailable_is_typed():
+            async with self._reader.begin() as connection:
+                yield Transaction(self, connection)
+
+    def built(self, statement: Statement) -> Executable:
+        """Return what `statement` builds, from the first time on."""
+        if statement not in self._built:
+            self._built[statement] = statement(self)
+        return self._built[statement]
+
+    def insert_sql(self, table: Table, columns: tuple[str, ...]) -> str:
+        """Return the driver's text of an INSERT of `columns` by position."""
+        key = (table.name, columns)
+        if key not in self._insert_sql:
+            values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
+            if self.is_postgres and table.name == "events":
+                # Readers of the feed must know which transaction wrote a row (DESIGN, rule 2).
+                xid = text("pg_current_xact_id()::text::bigint")
+                statement = insert(table).values(values | {"xid": xid})
+            else:
+                statement = insert(table).values(values)
+            compiled = statement.compile(dialect=self.dialect)
+            assert tuple(compiled.positiontup or ()) == columns, "columns in the table's order"
+            self._insert_sql[key] = str(compiled)
+        return self._insert_sql[key]
+
+    def instant(self, value: datetime | None) -> Any:
+        """Return an instant as the driver takes it, for `insert_rows` and JSON rows."""
+        return value if value is None or self.is_postgres else to_micros(value)
+
+    def json_rows(self, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
+        """Return a table made of the parameter `rows`: a JSON array with an array per row.
+
+        One statement then serves any number of rows, on both databases, and can return which of
+        them it changed; an executemany cannot.
+        """
+        make = func.jsonb_array_elements if self.is_postgres else func.json_each
+        rows = bindparam("rows", type_=Text)
+        source = make(cast(rows, JSONB) if self.is_postgres else rows).table_valued(
+            column("value", Text), name="rows_in"
+        )
+        fields = []
+        for index, (name, kind) in enumerate(columns.items()):
+            value = source.c.value.op("->>")(text(str(index)))
+            fields.append((cast(value, kind) if self.is_postgres else value).label(name))
+        return select(*fields).select_from(source).subquery("r")
+
+    def bell(self, *topics: str) -> asyncio.Event:
+        """Return an event that is set whenever one of `topics` is notified."""
+        rung = asyncio.Event()
+        for topic in topics:
+            self._bells.setdefault(topic, set()).add(rung)
+        return rung
+
+    def ring(self, *topics: str) -> None:
+        """Wake this process' waiters for `topics`."""
+        for topic in topics:
+            for rung in self._bells.get(topic, ()):
+                rung.set()
+
+    async def listen(self) -> None:
+        """Hear other processes' notifications (PostgreSQL only; SQLite has no other process)."""
+        if not self.is_postgres or (self._listener and not self._listener.is_closed()):
+            return
+        url = self.writer.url.set(drivername="postgresql")
+        with unavailable_is_typed():
+            self._listener = await asyncpg.connect(url.render_as_string(hide_password=False))
+            await self._listener.add_listener(
+                NOTIFY_CHANNEL, lambda _connection, _pid, _channel, topic: self.ring(topic)
+            )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._listener:
+            await self._listener.close()
+        await self.writer.dispose()
+        await self._reader.dispose()
+
+
+def rows_json(rows: Sequence[Sequence[Any]]) -> str:
+    """Return the parameter `rows` of a statement that uses `Database.json_rows`."""
+    return _ENCODER.encode(rows).decode()
+
+
+def open_database(url: str) -> Database:
+    """Return the database at `sqlite:///PATH` or `postgresql://…`; connects on first use."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(Path(parsed.database or ""))
+    engine = create_async_engine(
+        parsed.set(drivername="postgresql+asyncpg"), pool_size=READERS_MAX, max_overflow=8
+    )
+    return Database(engine, engine)
+
+
+def _open_sqlite(path: Path) -> Database:
+    """Writes share one connection, for SQLite has one writer; readers never wait for it (WAL)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    address = f"sqlite+aiosqlite:///{path}"
+    writer = create_async_engine(
+        address, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0
+    )
+    reader = create_async_engine(
+        address, poolclass=AsyncAdaptedQueuePool, pool_size=READERS_MAX, max_overflow=0
+    )
+    _configure_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
+    _configure_sqlite(reader, begin="BEGIN", query_only=True)
+    return Database(writer, reader)
+
+
+def _configure_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
+    pragmas = [
+        f"PRAGMA busy_timeout={BUSY_MS}",
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+        f"PRAGMA query_only={'ON' if query_only else 'OFF'}",
+    ]
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions by itself, and never an immediate one.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+
+@contextlib.contextmanager
+def unavailable_is_typed() -> Iterator[None]:
+    """Turn every way in which a database can be out of reach into `StorageUnavailable`."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StorageUnavailable(f"database: {type(error.orig).__name__}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StorageUnavailable("database: connection lost") from error
+        raise
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        raise StorageUnavailable(f"database: {type(error).__name__}") from error

@@ -1,0 +1,265 @@
+"""Messages, their attempts and their events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Executable, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.selectable import Subquery
+
+from wirephoto.domain.event import Event
+from wirephoto.domain.message import Attempt, Message, MessageState
+from wirephoto.storage.database import Database, Statement, Transaction, rows_json
+from wirephoto.storage.rows import (
+    ANSWERED,
+    ATTEMPT_COLUMNS,
+    EVENT_COLUMNS,
+    MESSAGE_COLUMNS,
+    MOVED,
+    event_values,
+    message_columns,
+    read_attempt,
+    read_message,
+    values_of,
+)
+from wirephoto.storage.schema import attempts, events, is_state, messages
+from wirephoto.storage.tenancy import across_tenants
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A move of one message, to be recorded if nobody moved it first.
+
+    `message` is the message after its move; its `version` is one above the stored one. `begun` is
+    an attempt that starts with it, `attempt` one that changes with it.
+    """
+
+    message: Message
+    event: Event | None = None
+    begun: Attempt | None = None
+    attempt: Attempt | None = None
+
+
+async def insert_messages(tx: Transaction, rows: Sequence[Message]) -> None:
+    """Store new messages; each row carries its tenant."""
+    instant = tx.database.instant
+    values = [tuple(values_of(row, MESSAGE_COLUMNS, instant)) for row in rows]
+    await tx.insert_rows(messages, MESSAGE_COLUMNS, values)
+
+
+async def insert_events(tx: Transaction, rows: Sequence[Event]) -> None:
+    """Add to the outbox; each row carries its tenant."""
+    values = [event_values(event, tx.database.instant) for event in rows]
+    await tx.insert_rows(events, EVENT_COLUMNS, values)
+
+
+async def record_transitions(tx: Transaction, rows: Sequence[Transition]) -> list[bool]:
+    """Record each move whose message is still at the version it was read at; tell which were.
+
+    Its attempt and its event go with it, or not at all.
+    """
+    return await _record(tx, rows, _move)
+
+
+async def begin_sending(tx: Transaction, rows: Sequence[Transition]) -> list[bool]:
+    """Record moves from `claimed` to `sending` with their attempts; tell which were.
+
+    This is the last check, and its commit is the moment a message leaves (DESIGN, rule 8): one
+    that has expired, or whose window has closed, does not go.
+    """
+    return await _record(tx, rows, _move_to_sending)
+
+
+async def _record(tx: Transaction, rows: Sequence[Transition], statement: Statement) -> list[bool]:
+    if not rows:
+        return []
+    instant = tx.database.instant
+    parameter = [
+        [row.message.id, row.message.version, *values_of(row.message, MOVED, instant)]
+        for row in rows
+    ]
+    moved = {id_ for (id_,) in await tx.execute(statement, {"rows": rows_json(parameter)})}
+    recorded = [row for row in rows if row.message.id in moved]
+    await insert_attempts(tx, [row.begun for row in recorded if row.begun])
+    await _update_attempts(tx, [row.attempt for row in recorded if row.attempt])
+    await insert_events(tx, [row.event for row in recorded if row.event])
+    return [row.message.id in moved for row in rows]
+
+
+async def insert_attempts(tx: Transaction, rows: Sequence[Attempt]) -> None:
+    """Store new attempts; each row carries its tenant."""
+    instant = tx.database.instant
+    values = [tuple(values_of(row, ATTEMPT_COLUMNS, instant)) for row in rows]
+    await tx.insert_rows(attempts, ATTEMPT_COLUMNS, values)
+
+
+async def _update_attempts(tx: Transaction, rows: Sequence[Attempt]) -> None:
+    if not rows:
+        return
+    instant = tx.database.instant
+    parameter = [[row.id, *values_of(row, ANSWERED, instant)] for row in rows]
+    await tx.execute(_answer, {"rows": rows_json(parameter)})
+
+
+def _move(database: Database) -> Executable:
+    return _update_moved(_incoming(database))
+
+
+def _move_to_sending(database: Database) -> Executable:
+    incoming = _incoming(database)
+    window_closes_at = messages.c.window_closes_at
+    return _update_moved(incoming).where(
+        is_state(messages.c.state, MessageState.CLAIMED),
+        messages.c.expires_at > incoming.c.updated_at,
+        or_(window_closes_at.is_(None), window_closes_at > incoming.c.updated_at),
+    )
+
+
+def _update_moved(incoming: Subquery) -> ReturningUpdate[Any]:
+    return (
+        update(messages)
+        .where(messages.c.id == incoming.c.id, messages.c.version == incoming.c.version - 1)
+        .values({"version": incoming.c.version} | {name: incoming.c[name] for name in MOVED})
+        .returning(messages.c.id)
+    )
+
+
+def _incoming(database: Database) -> Subquery:
+    return database.json_rows(
+        {"id": messages.c.id.type, "version": messages.c.version.type}
+        | {name: messages.c[name].type for name in MOVED}
+    )
+
+
+def _answer(database: Database) -> Executable:
+    incoming = database.json_rows(
+        {"id": attempts.c.id.type} | {name: attempts.c[name].type for name in ANSWERED}
+    )
+    return (
+        update(attempts)
+        .where(attempts.c.id == incoming.c.id)
+        .values({name: incoming.c[name] for name in ANSWERED})
+    )
+
+
+async def get_message(tx: Transaction, tenant_id: str, message_id: str) -> Message | None:
+    """Return one message of a tenant."""
+    query = select(*message_columns()).where(
+        messages.c.tenant_id == tenant_id, messages.c.id == message_id
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return read_message(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """What a list of messages is narrowed to. Times are of acceptance, `until` exclusive."""
+
+    state: MessageState | None = None
+    recipient: str | None = None
+    sender: str | None = None
+    reference: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+async def list_messages(
+    tx: Transaction, tenant_id: str, wanted: MessageFilter, *, before_id: str | None, limit: int
+) -> list[Message]:
+    """Return up to `limit` messages of a tenant, newest first, older than `before_id`."""
+    query = select(*message_columns()).where(messages.c.tenant_id == tenant_id)
+    equal = ("state", "recipient", "sender", "reference")
+    for name in equal:
+        if (value := getattr(wanted, name)) is not None:
+            query = query.where(messages.c[name] == value)
+    if wanted.since:
+        query = query.where(messages.c.created_at >= wanted.since)
+    if wanted.until:
+        query = query.where(messages.c.created_at < wanted.until)
+    for key, value in wanted.metadata:
+        query = query.where(messages.c.metadata[key].as_string() == value)
+    if before_id:
+        query = query.where(messages.c.id < before_id)
+    rows = await tx.execute(query.order_by(messages.c.id.desc()).limit(limit))
+    return [read_message(row) for row in rows]
+
+
+async def list_events(
+    tx: Transaction, tenant_id: str, message_id: str, *, after_seq: int, limit: int
+) -> list[tuple[int, Event]]:
+    """Return a message's timeline in order, each event with its place, after `after_seq`."""
+    rows = await tx.execute(
+        select(events)
+        .where(
+            events.c.tenant_id == tenant_id,
+            events.c.message_id == message_id,
+            events.c.seq > after_seq,
+        )
+        .order_by(events.c.seq)
+        .limit(limit)
+    )
+    return [
+        (
+            row.seq,
+            Event(
+                id=row.id,
+                tenant_id=row.tenant_id,
+                message_id=row.message_id,
+                type=row.type,
+                data=row.data or {},
+                at=row.at,
+            ),
+        )
+        for row in rows
+    ]
+
+
+async def list_attempts(tx: Transaction, tenant_id: str, message_id: str) -> list[Attempt]:
+    """Return a message's attempts, the first first."""
+    rows = await tx.execute(
+        select(attempts)
+        .where(attempts.c.tenant_id == tenant_id, attempts.c.message_id == message_id)
+        .order_by(attempts.c.number)
+    )
+    return [read_attempt(row) for row in rows]
+
+
+async def get_attempt(tx: Transaction, tenant_id: str, attempt_id: str) -> Attempt | None:
+    """Return one attempt of a tenant."""
+    row = (
+        await tx.execute(
+            select(attempts).where(attempts.c.tenant_id == tenant_id, attempts.c.id == attempt_id)
+        )
+    ).one_or_none()
+    return read_attempt(row) if row else None
+
+
+@across_tenants("a receipt names an attempt, and the attempt says whose it is")
+async def find_attempts(
+    tx: Transaction, client_refs: Sequence[str], provider_message_ids: Sequence[str]
+) -> list[Attempt]:
+    """Return the attempts with one of these names; at most a few for each."""
+    rows = await tx.execute(
+        select(attempts).where(
+            or_(
+                attempts.c.client_ref.in_(client_refs),
+                attempts.c.provider_message_id.in_(provider_message_ids),
+            )
+        )
+    )
+    return [read_attempt(row) for row in rows]
+
+
+@across_tenants("the caller found the ids through rows that carry their tenant")
+async def lock_messages(tx: Transaction, ids: Sequence[str]) -> dict[str, Message]:
+    """Return messages by id, locked in the order of their ids until the transaction ends."""
+    query = (
+        select(*message_columns())
+        .where(messages.c.id.in_(ids))
+        .order_by(messages.c.id)
+        .with_for_update()
+    )
+    return {row.id: read_message(row) for row in await tx.execute(query)}

@@ -1,0 +1,161 @@
+"""The queue: which messages are due, claims with slots, and leases that ran out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Executable, bindparam, select, union_all, update
+
+from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Priority
+from wirephoto.storage.database import Database, Transaction, rows_json
+from wirephoto.storage.rows import message_columns, read_attempt, read_message
+from wirephoto.storage.schema import EXPIRING, Instant, attempts, is_state, messages
+from wirephoto.storage.tenancy import across_tenants
+
+
+@across_tenants("a campaign's queue is served in one order over its tenants")
+async def due_messages(
+    tx: Transaction, campaign_id: str, *, now: datetime, limit: int
+) -> list[str]:
+    """Return the ids of up to `limit` due messages of a campaign, in the order to send them.
+
+    No row is locked: the caller holds the campaign, so that nobody else claims from its queue, and
+    the claim itself leaves out what was canceled meanwhile.
+    """
+    found = await tx.execute(_due, {"campaign_id": campaign_id, "now": now, "due_max": limit})
+    return [row.id for row in found]
+
+
+def _due(_database: Database) -> Executable:
+    """Enter the index once for each priority: one range each, whatever waits for later."""
+    now = bindparam("now", type_=Instant)
+    parts = [
+        select(
+            select(messages.c.id, messages.c.priority, messages.c.due_at)
+            .where(
+                messages.c.campaign_id == bindparam("campaign_id"),
+                is_state(messages.c.state, MessageState.QUEUED),
+                messages.c.priority == priority.value,
+                messages.c.due_at <= now,
+            )
+            .order_by(messages.c.due_at, messages.c.id)
+            .limit(bindparam("due_max"))
+            .subquery()
+        )
+        for priority in Priority
+    ]
+    due = union_all(*parts).subquery()
+    return (
+        select(due.c.id)
+        .order_by(due.c.priority, due.c.due_at, due.c.id)
+        .limit(bindparam("due_max"))
+    )
+
+
+@across_tenants("a campaign's queue is served in one order over its tenants")
+async def claim_messages(
+    tx: Transaction,
+    slots: Sequence[tuple[str, datetime]],
+    *,
+    now: datetime,
+    lease_until: datetime,
+) -> list[Message]:
+    """Claim messages with a slot each; nobody else can get them until `lease_until`.
+
+    What is no longer queued, or has expired, is left out, and its slot is forfeited.
+    """
+    instant = tx.database.instant
+    claimed = await tx.execute(
+        _claim,
+        {
+            "rows": rows_json([[id_, instant(slot_at)] for id_, slot_at in slots]),
+            "now": now,
+            "lease_until_new": lease_until,
+        },
+    )
+    return sorted(
+        (read_message(row) for row in claimed), key=lambda message: message.slot_at or now
+    )
+
+
+def _claim(database: Database) -> Executable:
+    incoming = database.json_rows({"id": messages.c.id.type, "slot_at": messages.c.slot_at.type})
+    now = bindparam("now", type_=Instant)
+    return (
+        update(messages)
+        .where(
+            messages.c.id == incoming.c.id,
+            is_state(messages.c.state, MessageState.QUEUED),
+            messages.c.expires_at > now,
+        )
+        .values(
+            state=MessageState.CLAIMED.value,
+            version=messages.c.version + 1,
+            slot_at=incoming.c.slot_at,
+            lease_until=bindparam("lease_until_new", type_=Instant),
+            updated_at=now,
+            hold_reason=None,
+        )
+        .returning(*message_columns())
+    )
+
+
+@across_tenants("leases belong to processes, not to tenants")
+async def lapsed_claims(tx: Transaction, *, before: datetime, limit: int) -> list[Message]:
+    """Return claimed messages whose lease ran out before `before`: nothing of them has left."""
+    query = (
+        select(*message_columns())
+        .where(is_state(messages.c.state, MessageState.CLAIMED), messages.c.lease_until < before)
+        .order_by(messages.c.lease_until)
+        .limit(limit)
+    )
+    return [read_message(row) for row in await tx.execute(query)]
+
+
+@across_tenants("a deadline is a process' affair, not a tenant's")
+async def overdue_attempts(tx: Transaction, *, before: datetime, limit: int) -> list[Attempt]:
+    """Return attempts in `sending` whose deadline passed before `before`, unanswered."""
+    query = (
+        select(attempts)
+        .where(is_state(attempts.c.state, AttemptState.SENDING), attempts.c.deadline_at < before)
+        .order_by(attempts.c.deadline_at)
+        .limit(limit)
+    )
+    return [read_attempt(row) for row in await tx.execute(query)]
+
+
+@across_tenants("time passes for all tenants")
+async def expired_messages(tx: Transaction, *, now: datetime, limit: int) -> list[Message]:
+    """Return waiting messages that are too old to be sent."""
+    query = (
+        select(*message_columns())
+        .where(EXPIRING, messages.c.expires_at <= now)
+        .order_by(messages.c.expires_at)
+        .limit(limit)
+    )
+    return [read_message(row) for row in await tx.execute(query)]
+
+
+@across_tenants("media workers serve all tenants")
+async def claim_preparing(
+    tx: Transaction, *, now: datetime, lease_until: datetime, limit: int
+) -> list[Message]:
+    """Lease up to `limit` messages whose media waits to be looked at."""
+    free = (
+        select(messages.c.id)
+        .where(
+            is_state(messages.c.state, MessageState.PREPARING),
+            messages.c.due_at <= now,
+            (messages.c.lease_until.is_(None)) | (messages.c.lease_until < now),
+        )
+        .order_by(messages.c.due_at, messages.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
+    leased = await tx.execute(
+        update(messages)
+        .where(messages.c.id.in_(select(free.c.id)))
+        .values(lease_until=lease_until, version=messages.c.version + 1, updated_at=now)
+        .returning(*message_columns())
+    )
+    return [read_message(row) for row in leased]

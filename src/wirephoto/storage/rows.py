@@ -1,0 +1,116 @@
+"""How a message, an attempt and an event stand in their rows."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, Row
+
+from wirephoto.domain.event import Event
+from wirephoto.domain.message import (
+    Attempt,
+    AttemptState,
+    Category,
+    Media,
+    MediaKind,
+    Message,
+    MessageState,
+    Priority,
+)
+from wirephoto.storage.schema import attempts, messages
+
+MESSAGE_COLUMNS = tuple(
+    column.name
+    for column in messages.columns
+    if column.name not in ("broadcast_id", "window_closes_at")
+)
+ATTEMPT_COLUMNS = tuple(column.name for column in attempts.columns)
+EVENT_COLUMNS = ("id", "tenant_id", "message_id", "type", "data", "at")
+MOVED = (
+    "state",
+    "hold_reason",
+    "reason",
+    "detail",
+    "tries",
+    "attempts",
+    "provider_message_id",
+    "duplicate_possible",
+    "receipt_overdue",
+    "due_at",
+    "slot_at",
+    "lease_until",
+    "updated_at",
+    "submitted_at",
+    "final_at",
+)
+"""What a move may change of a message."""
+ANSWERED = (
+    "state",
+    "ended_at",
+    "reason",
+    "detail",
+    "http_status",
+    "provider_code",
+    "provider_message_id",
+    "price",
+    "currency",
+    "network_code",
+)
+"""What an answer or a receipt may change of an attempt."""
+
+ToDriver = Callable[[datetime | None], Any]
+_JSON = msgspec.json.Encoder()
+_INSTANTS = frozenset(
+    name
+    for name in (*MESSAGE_COLUMNS, *ATTEMPT_COLUMNS)
+    if name.endswith("_at") or name == "lease_until"
+)
+
+
+def message_columns() -> list[Column[Any]]:
+    """Return the columns that `read_message` reads."""
+    return [messages.c[name] for name in MESSAGE_COLUMNS]
+
+
+def values_of(row: Message | Attempt, columns: tuple[str, ...], instant: ToDriver) -> list[Any]:
+    """Return the named fields as the driver takes them."""
+    values = []
+    for name in columns:
+        value = getattr(row, name)
+        if value is not None:
+            if name in _INSTANTS:
+                value = instant(value)
+            elif name == "media":
+                value = _JSON.encode(value).decode()
+            elif name == "metadata":
+                value = _JSON.encode(value).decode() if value else None
+        values.append(value)
+    return values
+
+
+def event_values(event: Event, instant: ToDriver) -> tuple[Any, ...]:
+    """Return an event's `EVENT_COLUMNS` as the driver takes them."""
+    data = _JSON.encode(event.data).decode() if event.data else None
+    at = instant(event.at)
+    return (event.id, event.tenant_id, event.message_id, event.type, data, at)
+
+
+def read_message(row: Row[Any]) -> Message:
+    """Return the message of a row of `MESSAGE_COLUMNS`."""
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    fields["media"] = tuple(
+        Media(url=part["url"], kind=MediaKind(part["kind"])) for part in fields["media"]
+    )
+    fields["category"] = Category(fields["category"])
+    fields["priority"] = Priority(fields["priority"])
+    fields["state"] = MessageState(fields["state"])
+    fields["metadata"] = fields["metadata"] or {}
+    return Message(**fields)
+
+
+def read_attempt(row: Row[Any]) -> Attempt:
+    """Return the attempt of a row of `ATTEMPT_COLUMNS`."""
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    fields["state"] = AttemptState(fields["state"])
+    return Attempt(**fields)

@@ -1,0 +1,412 @@
+"""Every table, once, as SQLAlchemy Core metadata.
+
+Every row belongs to a tenant. Instants are aware UTC datetimes in Python, `TIMESTAMPTZ` in
+PostgreSQL and whole microseconds since 1970 in SQLite, which has no such type. Captions, numbers
+and raw bodies sit in columns that redaction can null.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(instant: datetime) -> int:
+    """Return whole microseconds since 1970: how SQLite stores an instant."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the instant that `to_micros` stored."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant, exact to the microsecond on both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the column type of `dialect`."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Return `value` as the driver of `dialect` takes it."""
+        return to_micros(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the stored instant, aware and in UTC."""
+        return from_micros(value) if value is not None and dialect.name == "sqlite" else value
+
+
+def is_state(state_column: ColumnElement[str], state: str) -> ColumnElement[bool]:
+    """Return the condition that a state column holds `state`, written into the statement's text.
+
+    A partial index serves a query only when the planner sees that the query implies the index's
+    condition; behind a parameter it cannot.
+    """
+    return state_column == literal_column(f"'{state}'")
+
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Sequence = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+
+DEFAULT_TENANT = "tnt_default"
+DEFAULT_BRAND = "brd_default"
+DEFAULT_ACCOUNT = "acc_default"
+DEFAULT_CAMPAIGN = "cmp_default"
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _tenant() -> Column[str]:
+    return Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False)
+
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("only_row", SmallInteger, primary_key=True, autoincrement=False),
+    Column("code_revision_min", Integer, nullable=False),
+)
+"""The oldest code revision that may use this schema (`migrations.CODE_REVISION`)."""
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+brands = Table(
+    "brands",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("name", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("rate", Double, nullable=False),  # requests per second, all processes together
+    Column("next_slot_at", Instant, nullable=False),
+    Column("stopped_at", Instant),
+    Column("stop_reason", Text),
+    Column("stop_detail", Text),
+    Column("probe_at", Instant),  # when one message may try whether the fault is gone
+    Column("probes", Integer, nullable=False, server_default=text("0")),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("brand_id", Text, ForeignKey("brands.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rate", Double, nullable=False),  # messages per second, all its senders together
+    Column("next_slot_at", Instant, nullable=False),
+    Column("stopped_at", Instant),
+    Column("stop_reason", Text),
+    Column("stop_detail", Text),
+    Column("probe_at", Instant),
+    Column("probes", Integer, nullable=False, server_default=text("0")),
+    Index(None, "account_id"),
+)
+
+senders = Table(
+    "senders",
+    metadata,
+    Column("number", Text, primary_key=True),  # E.164 with +, or a short code
+    _tenant(),
+    Column("campaign_id", Text, ForeignKey("campaigns.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("name", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("brand_id", Text, ForeignKey("brands.id"), primary_key=True),
+    Column("recipient", Text, primary_key=True),
+    _tenant(),
+    Column("first_out_at", Instant),
+    Column("last_out_at", Instant),
+    Column("first_in_at", Instant),
+    Column("last_in_at", Instant),
+    Column("network_code", Text),
+    Column("zone", Text),
+    Column("state", String(2)),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("brand_id", Text, ForeignKey("brands.id"), nullable=False),
+    Column("recipient", Text),
+    Column("recipient_hash", Text, nullable=False),  # survives the erasure of the number
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index(None, "brand_id", "recipient_hash"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("campaign_id", Text, ForeignKey("campaigns.id"), nullable=False),
+    Column("broadcast_id", Text),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text),
+    Column("text", Text),
+    Column("media", Json, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("reference", Text),
+    Column("metadata", Json),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("hold_reason", Text),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("tries", SmallInteger, nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("provider_message_id", Text),
+    Column("duplicate_possible", Boolean, nullable=False),
+    Column("receipt_overdue", Boolean, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("slot_at", Instant),
+    Column("lease_until", Instant),
+    Column("expires_at", Instant, nullable=False),
+    Column("window_closes_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("submitted_at", Instant),
+    Column("final_at", Instant),
+    Index(None, "tenant_id", "recipient", "id"),
+)
+
+# Indexes of live work are partial: they stay as small as the queue, whatever history grows to.
+EXPIRING = text("state IN ('preparing', 'queued')")
+Index(
+    "ix_messages_queue",
+    messages.c.campaign_id,
+    messages.c.priority,
+    messages.c.due_at,
+    messages.c.id,
+    sqlite_where=text("state = 'queued'"),
+    postgresql_where=text("state = 'queued'"),
+)
+Index(
+    "ix_messages_claimed",
+    messages.c.lease_until,
+    sqlite_where=text("state = 'claimed'"),
+    postgresql_where=text("state = 'claimed'"),
+)
+Index(
+    "ix_messages_preparing",
+    messages.c.due_at,
+    messages.c.id,
+    sqlite_where=text("state = 'preparing'"),
+    postgresql_where=text("state = 'preparing'"),
+)
+Index(
+    "ix_messages_expiring",
+    messages.c.expires_at,
+    sqlite_where=EXPIRING,
+    postgresql_where=EXPIRING,
+)
+Index(
+    "ix_messages_unconfirmed",
+    messages.c.tenant_id,
+    messages.c.id,
+    sqlite_where=text("state = 'unconfirmed'"),
+    postgresql_where=text("state = 'unconfirmed'"),
+)
+Index(
+    "ix_messages_reference",
+    messages.c.tenant_id,
+    messages.c.reference,
+    sqlite_where=text("reference IS NOT NULL"),
+    postgresql_where=text("reference IS NOT NULL"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("message_id", Text, ForeignKey("messages.id"), nullable=False),
+    Column("number", SmallInteger, nullable=False),  # 1 for the first attempt of its message
+    Column("client_ref", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("slot_at", Instant),
+    Column("started_at", Instant, nullable=False),
+    Column("deadline_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("http_status", SmallInteger),
+    Column("provider_code", Text),
+    Column("provider_message_id", Text),
+    Column("price", Text),
+    Column("currency", Text),
+    Column("network_code", Text),
+    UniqueConstraint("message_id", "number"),
+)
+Index(
+    "ix_attempts_sending",
+    attempts.c.deadline_at,
+    sqlite_where=text("state = 'sending'"),
+    postgresql_where=text("state = 'sending'"),
+)
+Index(
+    "ix_attempts_provider_message_id",
+    attempts.c.provider_message_id,
+    sqlite_where=text("provider_message_id IS NOT NULL"),
+    postgresql_where=text("provider_message_id IS NOT NULL"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant_id", Text, ForeignKey("tenants.id"), primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("message_id", Text),
+    Column("status", SmallInteger),  # null while the first request still runs
+    Column("body", Text),
+    Column("running_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "created_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Sequence, primary_key=True),
+    Column("id", Text, nullable=False),
+    _tenant(),
+    Column("message_id", Text),
+    Column("type", Text, nullable=False),
+    Column("data", Json),
+    Column("at", Instant, nullable=False),
+    # The writing transaction on PostgreSQL: readers stay below the oldest one still running.
+    Column("xid", BigInteger),
+    Index(None, "message_id", "seq"),
+    Index(None, "tenant_id", "seq"),
+)
+"""The outbox: a message's timeline and the customer's feed."""
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("seq", Sequence, primary_key=True),
+    _tenant(),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("jti", Text, nullable=False, unique=True),
+    Column("body", Text),
+    Column("received_at", Instant, nullable=False),
+    Column("applied_at", Instant),
+    Column("outcome", Text),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+)
+"""Raw webhooks of the provider: stored first, applied later."""
+
+Index(
+    "ix_webhooks_waiting",
+    webhooks.c.seq,
+    sqlite_where=text("applied_at IS NULL"),
+    postgresql_where=text("applied_at IS NULL"),
+)
+
+inbound_messages = Table(
+    "inbound_messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("provider_message_id", Text, nullable=False, unique=True),
+    Column("sender", Text),
+    Column("recipient", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("text", Text),
+    Column("media", Json, nullable=False),
+    Column("network_code", Text),
+    Column("sent_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index(None, "tenant_id", "sender", "id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("actor", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("detail", Json),
+    Column("at", Instant, nullable=False),
+)

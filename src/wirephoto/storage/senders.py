@@ -1,0 +1,179 @@
+"""Accounts, campaigns and senders: their paces, and whether they may send."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Executable, Row, Table, bindparam, exists, or_, select, update
+
+from wirephoto.domain.message import MessageState, Priority
+from wirephoto.domain.pacing import Pace
+from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.schema import Instant, accounts, campaigns, is_state, messages, senders
+from wirephoto.storage.tenancy import across_tenants
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why an account or a campaign does not send, and when one message may try again."""
+
+    reason: str
+    detail: str
+    since: datetime
+    probe_at: datetime
+    probes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An account or a campaign: its pace, and its stop if it has one."""
+
+    id: str
+    tenant_id: str
+    pace: Pace
+    stop: Stop | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One of our numbers and the campaign that it sends under."""
+
+    number: str
+    tenant_id: str
+    campaign_id: str
+    account_id: str
+    kind: str
+
+
+@across_tenants("an account's line serves all its tenants")
+async def lock_account(tx: Transaction, account_id: str) -> Line:
+    """Return an account, locked: one claim at a time hands out its slots."""
+    query = select(accounts).where(accounts.c.id == account_id).with_for_update()
+    return _line((await tx.execute(query)).one())
+
+
+@across_tenants("an account's line serves all its tenants")
+async def lock_ready_campaigns(
+    tx: Transaction, account_id: str, *, now: datetime, until: datetime, limit: int
+) -> list[Line]:
+    """Return the campaigns with a slot before `until` and a message due now, locked by id.
+
+    A stopped campaign is ready when its probe is due.
+    """
+    found = await tx.execute(
+        _ready_campaigns,
+        {"account_id": account_id, "now": now, "until": until, "campaigns_max": limit},
+    )
+    return [_line(row) for row in found]
+
+
+def _ready_campaigns(_database: Database) -> Executable:
+    now = bindparam("now", type_=Instant)
+    has_due = exists().where(
+        messages.c.campaign_id == campaigns.c.id,
+        is_state(messages.c.state, MessageState.QUEUED),
+        # Named one by one so that the index is entered at each priority, never scanned.
+        messages.c.priority.in_([priority.value for priority in Priority]),
+        messages.c.due_at <= now,
+    )
+    may_send = or_(campaigns.c.stopped_at.is_(None), campaigns.c.probe_at <= now)
+    return (
+        select(campaigns)
+        .where(
+            campaigns.c.account_id == bindparam("account_id"),
+            campaigns.c.next_slot_at < bindparam("until", type_=Instant),
+            may_send,
+            has_due,
+        )
+        .order_by(campaigns.c.id)
+        .limit(bindparam("campaigns_max"))
+        .with_for_update()
+    )
+
+
+@across_tenants("the caller holds the locks of these rows")
+async def advance_slots(tx: Transaction, table: Table, next_slots: Mapping[str, datetime]) -> None:
+    """Store when the next slot of each account or campaign is."""
+    for id_, next_slot_at in next_slots.items():
+        await tx.execute(update(table).where(table.c.id == id_).values(next_slot_at=next_slot_at))
+
+
+@across_tenants("a fault of the account stops the line for all its tenants")
+async def stop_line(tx: Transaction, table: Table, id_: str, stop: Stop) -> None:
+    """Store that an account or a campaign does not send, and why."""
+    await tx.execute(
+        update(table)
+        .where(table.c.id == id_)
+        .values(
+            stopped_at=stop.since,
+            stop_reason=stop.reason,
+            stop_detail=stop.detail,
+            probe_at=stop.probe_at,
+            probes=stop.probes,
+        )
+    )
+
+
+@across_tenants("what stopped the line for all its tenants starts it for all of them")
+async def resume_line(tx: Transaction, table: Table, id_: str) -> bool:
+    """Store that an account or a campaign sends again; tell whether it had been stopped."""
+    resumed = await tx.execute(
+        update(table)
+        .where(table.c.id == id_, table.c.stopped_at.is_not(None))
+        .values(stopped_at=None, stop_reason=None, stop_detail=None, probe_at=None, probes=0)
+    )
+    return resumed.rowcount > 0
+
+
+@across_tenants("a restart may try every stopped line once")
+async def probe_now(tx: Transaction, now: datetime) -> None:
+    """Let one message try each stopped account and campaign at once."""
+    for table in (accounts, campaigns):
+        await tx.execute(
+            update(table).where(table.c.stopped_at.is_not(None)).values(probe_at=now, probes=0)
+        )
+
+
+@across_tenants("the state of every line, for the readiness report of the whole process")
+async def stopped_lines(tx: Transaction) -> list[tuple[str, Line]]:
+    """Return what does not send now: ("account" | "campaign", line)."""
+    return [
+        (kind, _line(row))
+        for kind, table in (("account", accounts), ("campaign", campaigns))
+        for row in await tx.execute(select(table).where(table.c.stopped_at.is_not(None)))
+    ]
+
+
+@across_tenants("loaded once for the whole process; each sender carries its tenant")
+async def load_senders(tx: Transaction) -> list[Sender]:
+    """Return every sender."""
+    query = select(senders, campaigns.c.account_id).join(campaigns)
+    return [
+        Sender(
+            number=row.number,
+            tenant_id=row.tenant_id,
+            campaign_id=row.campaign_id,
+            account_id=row.account_id,
+            kind=row.kind,
+        )
+        for row in await tx.execute(query.order_by(senders.c.number))
+    ]
+
+
+def _line(row: Row[Any]) -> Line:
+    stop = None
+    if row.stopped_at is not None:
+        stop = Stop(
+            reason=row.stop_reason,
+            detail=row.stop_detail,
+            since=row.stopped_at,
+            probe_at=row.probe_at,
+            probes=row.probes,
+        )
+    return Line(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        pace=Pace(rate=row.rate, next_slot_at=row.next_slot_at),
+        stop=stop,
+    )

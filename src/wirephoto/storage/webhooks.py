@@ -1,0 +1,132 @@
+"""Raw webhooks of the provider, and the inbound messages made of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Executable, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wirephoto.domain.outcome import InboundMedia
+from wirephoto.storage.database import Database, Transaction, rows_json
+from wirephoto.storage.schema import inbound_messages, webhooks
+from wirephoto.storage.tenancy import across_tenants
+
+WEBHOOK_STORED = "webhook"
+"""Topic: a webhook waits to be applied."""
+
+_STORED = ("tenant_id", "account_id", "kind", "jti", "body", "received_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A verified webhook as it came. `jti` names one call: a repeat of it is the same webhook."""
+
+    tenant_id: str
+    account_id: str
+    kind: str
+    jti: str
+    body: str
+    received_at: datetime
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A message from a phone (`sender`) to one of our numbers (`recipient`)."""
+
+    id: str
+    tenant_id: str
+    provider_message_id: str
+    sender: str | None
+    recipient: str
+    channel: str
+    text: str | None
+    media: tuple[InboundMedia, ...]
+    network_code: str | None
+    sent_at: datetime
+    received_at: datetime
+
+
+async def store_webhooks(tx: Transaction, rows: Sequence[Webhook]) -> list[bool]:
+    """Store webhooks, each `jti` once; tell which are new. Rows carry their tenant."""
+    instant = tx.database.instant
+    parameter = [
+        [row.tenant_id, row.account_id, row.kind, row.jti, row.body, instant(row.received_at)]
+        for row in rows
+    ]
+    stored = {jti for (jti,) in await tx.execute(_insert_new, {"rows": rows_json(parameter)})}
+    if stored:
+        await tx.notify(WEBHOOK_STORED)
+    return [row.jti in stored for row in rows]
+
+
+def _insert_new(database: Database) -> Executable:
+    incoming = database.json_rows({name: webhooks.c[name].type for name in _STORED})
+    insert_into = postgresql.insert if database.is_postgres else sqlite.insert
+    # SQLite cannot tell ON CONFLICT from a join's ON without the WHERE.
+    source = select(*[incoming.c[name] for name in _STORED]).where(incoming.c.jti.is_not(None))
+    return (
+        insert_into(webhooks)
+        .from_select(list(_STORED), source)
+        .on_conflict_do_nothing()
+        .returning(webhooks.c.jti)
+    )
+
+
+@across_tenants("webhooks are applied in one order; each carries its tenant")
+async def waiting_webhooks(tx: Transaction, *, limit: int) -> list[Webhook]:
+    """Return the oldest webhooks that wait to be applied, locked until the transaction ends."""
+    names = ("seq", *_STORED)
+    query = (
+        select(*[webhooks.c[name] for name in names])
+        .where(webhooks.c.applied_at.is_(None))
+        .order_by(webhooks.c.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [Webhook(**row._mapping) for row in await tx.execute(query)]  # noqa: SLF001
+
+
+@across_tenants("the caller holds the locks of these rows")
+async def mark_applied(tx: Transaction, outcomes: dict[int, str], now: datetime) -> None:
+    """Store what became of each webhook (by `seq`); it is not applied again."""
+    by_outcome: dict[str, list[int]] = {}
+    for seq, outcome in outcomes.items():
+        by_outcome.setdefault(outcome, []).append(seq)
+    for outcome, seqs in by_outcome.items():
+        await tx.execute(
+            update(webhooks).where(webhooks.c.seq.in_(seqs)).values(applied_at=now, outcome=outcome)
+        )
+
+
+async def insert_inbound(tx: Transaction, message: InboundMessage) -> bool:
+    """Store an inbound message once; tell whether it is new. The row carries its tenant."""
+    values: dict[str, Any] = {name: getattr(message, name) for name in InboundMessage.__slots__}
+    values["media"] = msgspec.to_builtins(message.media)
+    insert_into = postgresql.insert if tx.database.is_postgres else sqlite.insert
+    statement = insert_into(inbound_messages).values(values).on_conflict_do_nothing()
+    return (await tx.execute(statement)).rowcount > 0
+
+
+async def list_inbound(
+    tx: Transaction, tenant_id: str, *, sender: str | None, before_id: str | None, limit: int
+) -> list[InboundMessage]:
+    """Return up to `limit` inbound messages of a tenant, newest first."""
+    query = select(inbound_messages).where(inbound_messages.c.tenant_id == tenant_id)
+    if sender:
+        query = query.where(inbound_messages.c.sender == sender)
+    if before_id:
+        query = query.where(inbound_messages.c.id < before_id)
+    rows = await tx.execute(query.order_by(inbound_messages.c.id.desc()).limit(limit))
+    return [
+        InboundMessage(
+            **{
+                **row._mapping,  # noqa: SLF001 - SQLAlchemy's documented accessor
+                "media": tuple(InboundMedia(**part) for part in row.media),
+            }
+        )
+        for row in rows
+    ]
