@@ -1,0 +1,72 @@
+# Every target works alone on a machine with Python 3.11+, make and the network.
+PYTHON ?= python3
+WORKERS ?= 2
+UV_VERSION := 0.13.9
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CREATED := $(VENV)/.created
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+UV := $(VENV)/lock/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11 --custom-compile-command 'make lock' $(LOCK_FLAGS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Two targets named in one command would install into the same folder at the same time.
+.NOTPARALLEL:
+.PHONY: help demo serve test check bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## gateway and simulator, no account needed: sends a sample picture, keeps serving
+	$(BIN)/wirephoto demo
+
+serve: $(RUNTIME) ## the gateway, with the settings of the environment and .env
+	$(BIN)/wirephoto serve
+
+test: $(DEV) ## every test, on SQLite and PostgreSQL (WORKERS=2)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: $(DEV) ## format, lint, strict types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV) ## the benchmarks
+	$(BIN)/python -m benchmarks
+
+lock: $(UV) ## write the locked requirements again (LOCK_FLAGS=--upgrade takes newer versions)
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml requirements/build.in --group dev -c requirements/runtime.txt \
+		-o requirements/dev.txt
+
+clean: ## remove the virtual environment and every cache; settings and data/ stay
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(CREATED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# The package is installed in place, without its dependencies: those are the pinned ones.
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(CREATED)
+	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+# The development requirements contain the runtime ones at the same versions.
+$(DEV): requirements/dev.txt pyproject.toml | $(CREATED)
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(UV): | $(CREATED)
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION)

@@ -1,0 +1,248 @@
+"""Every setting: its name, type, default, limits, and what it is for."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from wirephoto.config import values
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    API = "api"
+    MEDIA = "media"
+    DISPATCH = "dispatch"
+    INBOUND = "inbound"
+    EVENTS = "events"
+    MAINTENANCE = "maintenance"
+
+
+ALL_ROLES = frozenset(Role)
+
+
+class MediaMode(StrEnum):
+    """What happens to a picture before it is sent."""
+
+    AUTO = "auto"
+    CHECK = "check"
+    PASSTHROUGH = "passthrough"
+
+
+Category = Literal["marketing", "transactional", "conversational", "emergency"]
+LogFormat = Literal["auto", "json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(values.split_list)]
+_Url = Annotated[str, AfterValidator(values.base_url)]
+_Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(values.networks)]
+_KeyFile = Annotated[values.KeyFile, BeforeValidator(values.private_key_file)]
+
+
+def _setting(variable: str, default: Any, description: str, **limits: Any) -> Any:
+    return Field(default, validation_alias=variable, description=description, **limits)
+
+
+class Settings(BaseSettings):
+    """All settings of a process; `load_settings` makes them and reports their faults.
+
+    Durations end in their unit. Secrets, and the database's address, which may hold a password,
+    show themselves only when asked (`get_secret_value`).
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        enable_decoding=False,  # lists are comma lists, not JSON
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    vonage_api_key: str | None = _setting(
+        "VONAGE_API_KEY",
+        None,
+        "The account's key, for numbers, balance, reports and 10DLC; goes with its secret",
+    )
+    vonage_api_secret: SecretStr | None = _setting(
+        "VONAGE_API_SECRET", None, "The account's secret; goes with its key"
+    )
+    vonage_application_id: Annotated[str, AfterValidator(values.application_id)] | None = _setting(
+        "VONAGE_APPLICATION_ID",
+        None,
+        "The application that sends, a UUID; needed by the role `dispatch`",
+    )
+    vonage_private_key_path: _KeyFile | None = _setting(
+        "VONAGE_PRIVATE_KEY_PATH",
+        None,
+        "The file of the application's RSA private key (PEM, mode 0600); needed by the role"
+        " `dispatch`, unless `VONAGE_PRIVATE_KEY` holds the key",
+    )
+    vonage_private_key: Annotated[SecretStr, AfterValidator(values.private_key)] | None = _setting(
+        "VONAGE_PRIVATE_KEY",
+        None,
+        "The key itself, with real line ends or `\\n`; instead of the path",
+    )
+    vonage_sender_number: Annotated[str, AfterValidator(values.sender_number)] | None = _setting(
+        "VONAGE_SENDER_NUMBER",
+        None,
+        "The first sender: a number with its country code, or a short code",
+    )
+    sender_rate: float = _setting(
+        "WIREPHOTO_SENDER_RATE",
+        1.0,
+        "Messages per second of the first sender's campaign",
+        ge=0.01,
+        le=100_000,
+    )
+    account_rate: float = _setting(
+        "WIREPHOTO_ACCOUNT_RATE",
+        30.0,
+        "Requests per second to Vonage, all processes together",
+        ge=0.01,
+        le=100_000,
+    )
+    vonage_signature_secret: _Secrets = _setting(
+        "VONAGE_SIGNATURE_SECRET",
+        (),
+        "Verifies webhooks; several in a comma list. Unset: webhooks are answered 503",
+    )
+    webhooks_unsigned: Literal["loopback"] | None = _setting(
+        "WIREPHOTO_WEBHOOKS_UNSIGNED",
+        None,
+        "`loopback` takes unsigned webhooks from this machine, for local mocks",
+    )
+    vonage_base_url: _Url = _setting(
+        "VONAGE_BASE_URL", "https://api.nexmo.com", "Where messages are submitted"
+    )
+    vonage_rest_url: _Url = _setting(
+        "VONAGE_REST_URL", "https://rest.nexmo.com", "Where numbers and balance are asked for"
+    )
+    host: Annotated[str, AfterValidator(values.host)] = _setting(
+        "HOST", "127.0.0.1", "Address to listen on"
+    )
+    port: int = _setting(
+        "PORT", 3000, "Port to listen on; 0 takes a free one and prints it", ge=0, le=65_535
+    )
+    public_url: _Url | None = _setting(
+        "PUBLIC_URL", None, "How Vonage reaches this gateway from outside"
+    )
+    database_url: Annotated[SecretStr, AfterValidator(values.database_url)] = _setting(
+        "DATABASE_URL",
+        SecretStr("sqlite:///data/wirephoto.db"),
+        "`sqlite:///PATH`, or `postgresql://…` for several processes",
+    )
+    roles: Annotated[frozenset[Role], BeforeValidator(values.split_list)] = _setting(
+        "WIREPHOTO_ROLES",
+        ALL_ROLES,
+        "What this process does; fewer than all need PostgreSQL and `WIREPHOTO_SECRET`",
+    )
+    media: Annotated[MediaMode, BeforeValidator(values.media_mode)] = _setting(
+        "WIREPHOTO_MEDIA",
+        MediaMode.AUTO,
+        "`check` fetches and verifies a picture and sends the caller's address, `passthrough`"
+        " never fetches it; `auto` is `check`",
+    )
+    egress_allow: _Networks = _setting(
+        "WIREPHOTO_EGRESS_ALLOW",
+        (),
+        "Internal networks that pictures may be fetched from: a comma list of CIDRs",
+    )
+    api_key: Annotated[SecretStr, AfterValidator(values.api_key)] | None = _setting(
+        "WIREPHOTO_API_KEY",
+        None,
+        "A first API key with every scope, for containers: at least 24 characters",
+    )
+    secret: Annotated[_Secrets, AfterValidator(values.secrets)] = _setting(
+        "WIREPHOTO_SECRET",
+        (),
+        "For keyed hashes and stored secrets, at least 32 characters; a comma list for rotation,"
+        " the newest first. Unset: made once and kept beside the data",
+    )
+    default_category: Category = _setting(
+        "WIREPHOTO_DEFAULT_CATEGORY",
+        "transactional",
+        "Category of a message that names none: `marketing`, `transactional`, `conversational`"
+        " or `emergency`",
+    )
+    sync_wait_s: float = _setting(
+        "WIREPHOTO_SYNC_WAIT_S",
+        10.0,
+        "Seconds that `POST /send-mms` waits for Vonage's answer",
+        ge=0,
+        le=60,
+    )
+    jwt_reuse: bool = _setting(
+        "WIREPHOTO_JWT_REUSE", True, "One token for many messages until shortly before it expires"
+    )
+    in_flight_max: int = _setting(
+        "WIREPHOTO_IN_FLIGHT_MAX", 64, "Requests to Vonage at a time, per process", ge=1, le=4096
+    )
+    submit_timeout_s: float = _setting(
+        "WIREPHOTO_SUBMIT_TIMEOUT_S",
+        30.0,
+        "Seconds until a request to Vonage is given up and its attempt is `unconfirmed`",
+        gt=0,
+        le=300,
+    )
+    lease_s: float = _setting(
+        "WIREPHOTO_LEASE_S",
+        30.0,
+        "Seconds until others may take over what a process that died had claimed",
+        gt=0,
+        le=3600,
+    )
+    tries_max: int = _setting(
+        "WIREPHOTO_TRIES_MAX", 8, "Tries to submit a message before it fails", ge=1, le=100
+    )
+    expires_after_h: float = _setting(
+        "WIREPHOTO_EXPIRES_AFTER_H",
+        24.0,
+        "Hours after its time to send until a message expires, unless it says so itself",
+        gt=0,
+        le=720,
+    )
+    idempotency_keep_h: float = _setting(
+        "WIREPHOTO_IDEMPOTENCY_KEEP_H",
+        48.0,
+        "Hours that idempotency keys are kept",
+        ge=24,
+        le=8760,
+    )
+    stop_grace_s: float = _setting(
+        "WIREPHOTO_STOP_GRACE_S",
+        20.0,
+        "Seconds that a stopping process waits for requests under way",
+        ge=0,
+        le=600,
+    )
+    log_format: LogFormat = _setting(
+        "WIREPHOTO_LOG_FORMAT", "auto", "`json` or `console`; `auto` is `console` on a terminal"
+    )
+    log_level: LogLevel = _setting(
+        "WIREPHOTO_LOG_LEVEL", "info", "`debug`, `info`, `warning` or `error`"
+    )
+
+    @property
+    def private_key(self) -> SecretStr | None:
+        """The application's private key as PEM, wherever it was given."""
+        if self.vonage_private_key_path is not None:
+            return self.vonage_private_key_path.pem
+        return self.vonage_private_key
+
+    @property
+    def media_mode(self) -> MediaMode:
+        """The mode in effect: `check` or `passthrough`."""
+        return MediaMode.CHECK if self.media is MediaMode.AUTO else self.media
+
+
+VARIABLES: Mapping[str, str] = MappingProxyType(
+    {str(field.validation_alias): name for name, field in Settings.model_fields.items()}
+)
+"""Every variable, and the field of `Settings` that it fills."""

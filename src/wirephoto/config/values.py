@@ -1,0 +1,205 @@
+"""What each kind of setting may look like.
+
+Every function returns the value in its usual form or raises ValueError with a sentence that follows
+the variable's name. A sentence never holds the value: it may be a secret in the wrong place.
+"""
+
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import SecretStr
+
+API_KEY_CHARS_MIN = 24
+SECRET_CHARS_MIN = 32
+KEY_BITS_MIN = 2048
+"""RFC 7518, section 3.3: RS256 needs a key of this size or larger."""
+KEY_FILE_BYTES_MAX = 65_536
+
+_E164 = re.compile(r"\+?[1-9][0-9]{6,14}")  # ITU-T E.164: at most 15 digits
+_SHORT_CODE = re.compile(r"[0-9]{5,6}")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_DATABASE = re.compile(r"sqlite:///(?!:memory:)[^?\s]\S*|postgresql://\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A private key and the file it was read from."""
+
+    path: Path
+    pem: SecretStr
+
+
+def split_list(value: object) -> object:
+    """Return the parts of a comma list; anything but text is passed on as it is."""
+    if not isinstance(value, str):
+        return value
+    parts = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not parts:
+        raise ValueError("must name one at least")
+    return parts
+
+
+def application_id(value: str) -> str:
+    """Return a UUID in lower case with dashes."""
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise ValueError("must be a UUID, as the dashboard shows it") from None
+
+
+def sender_number(value: str) -> str:
+    """Return `+` and digits, or the digits of a short code.
+
+    Ten digits without `+` are refused: an American number without its country code would read as
+    somebody else's number in another country.
+    """
+    compact = re.sub(r"[\s().-]", "", value)
+    if _SHORT_CODE.fullmatch(compact):
+        return compact
+    country_code_missing = compact.isdigit() and len(compact) == 10
+    if country_code_missing or not _E164.fullmatch(compact):
+        raise ValueError(
+            "must be a number with its country code, such as +12015550123, "
+            "or a short code of 5 or 6 digits"
+        )
+    return "+" + compact.removeprefix("+")
+
+
+def private_key(value: SecretStr) -> SecretStr:
+    """Return an RSA private key as PEM text; line ends may be written as `\\n`."""
+    text = value.get_secret_value().strip().strip("\"'")
+    pem = text.replace("\\r", "").replace("\\n", "\n").replace("\r", "").strip() + "\n"
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except TypeError:
+        raise ValueError("must be a private key without a passphrase") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError(
+            "must be a private key in PEM form (-----BEGIN PRIVATE KEY-----)"
+        ) from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size < KEY_BITS_MIN:
+        raise ValueError(f"must be an RSA private key of at least {KEY_BITS_MIN} bits")
+    return SecretStr(pem)
+
+
+def private_key_file(value: object) -> KeyFile:
+    """Return the key in a file that nobody but its owner can read."""
+    path = Path(str(value))
+    try:
+        path = path.expanduser()  # RuntimeError where there is no such home
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content = file.read(KEY_FILE_BYTES_MAX)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ValueError(f"names a file that cannot be read: {reason or 'bad path'}") from None
+    if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
+        # The path may be told: a file of that name exists, so it is not a key put here by mistake.
+        raise ValueError(
+            f"names a file that others may read: run `chmod 600 {shlex.quote(str(path))}`"
+        )
+    try:
+        return KeyFile(path, private_key(SecretStr(content.decode())))
+    except UnicodeDecodeError:
+        raise ValueError("names a file that is not text in PEM form") from None
+    except ValueError as error:
+        raise ValueError(f"names a file whose content {error}") from None
+
+
+def base_url(value: str) -> str:
+    """Return an address without its last slash; plain http is for this machine only."""
+    parts = _split_url(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address with its scheme, such as https://example.com")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must have no user name, query or fragment")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("must use https: plain http is for addresses of this machine")
+    return value.strip().rstrip("/")
+
+
+def _split_url(value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value.strip())
+        _ = parts.port  # raises where it is no number, or out of range
+    except ValueError:
+        raise ValueError("must be a well-formed address") from None
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host(value: str) -> str:
+    """Return an IP address or a host name to listen on."""
+    if _HOST_NAME.fullmatch(value):
+        return value
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError("must be an IP address or host name, without scheme or port") from None
+
+
+def database_url(value: SecretStr) -> SecretStr:
+    """Return the address of an SQLite file or a PostgreSQL database."""
+    if not _DATABASE.fullmatch(value.get_secret_value()):
+        raise ValueError(
+            "must be sqlite:///PATH (a file: memory would lose messages) "
+            "or postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    return value
+
+
+def networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of a comma list of CIDRs."""
+    parts = split_list(value)
+    found = []
+    for number, part in enumerate(parts if isinstance(parts, Iterable) else (), start=1):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            raise ValueError(
+                f"must be a comma list of networks such as 10.0.0.0/8; entry {number} is none"
+            ) from None
+    return tuple(found)
+
+
+def media_mode(value: object) -> object:
+    """Refuse a mode that this version does not know yet, with a sentence of its own."""
+    if value == "convert":
+        raise ValueError("`convert` is not available yet: choose `auto`, `check` or `passthrough`")
+    return value
+
+
+def api_key(value: SecretStr) -> SecretStr:
+    """Return a key that fits into a header."""
+    text = value.get_secret_value()
+    if len(text) < API_KEY_CHARS_MIN or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError(f"must be at least {API_KEY_CHARS_MIN} ASCII characters without spaces")
+    return value
+
+
+def secrets(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    """Return secrets that cannot be guessed."""
+    if any(len(secret.get_secret_value()) < SECRET_CHARS_MIN for secret in value):
+        raise ValueError(
+            f"must be one or several secrets of at least {SECRET_CHARS_MIN} characters"
+        )
+    return value
