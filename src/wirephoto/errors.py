@@ -1,14 +1,14 @@
 """Every exception that Wirephoto raises on purpose.
 
-    WirephotoError
-    ├── SettingsInvalid       settings that cannot be used: one line per fault
-    ├── RequestRefused        a caller's input breaks a rule: the field and the rule
-    ├── IllegalTransition     a state that cannot follow another
-    ├── EgressRefused         an address given by others that must not, or cannot, be fetched
-    ├── WebhookUnverified     a webhook that is not provably the provider's
-    └── StorageError
-        ├── SchemaMismatch    the database and this code do not fit together
-        └── StorageUnavailable  the database cannot be reached now: try again
+WirephotoError
+├── SettingsInvalid       settings that cannot be used: one line per fault
+├── RequestRefused        a caller's input breaks a rule: the field and the rule
+├── IllegalTransition     a state that cannot follow another
+├── EgressRefused         an address given by others that must not, or cannot, be fetched
+├── WebhookUnverified     a webhook that is not provably the provider's
+└── StorageError
+    ├── SchemaMismatch    the database and this code do not fit together
+    └── StorageUnavailable  the database cannot be reached now: try again
 """
 
 from dataclasses import dataclass

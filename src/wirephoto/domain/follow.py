@@ -3,7 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
+from wirephoto.domain.message import (
+    TRANSITIONS,
+    Attempt,
+    AttemptState,
+    Message,
+    MessageState,
+)
 from wirephoto.domain.outcome import Outcome, Receipt, ReceiptState, Verdict
 from wirephoto.domain.retry import RetryPolicy, retry_at
 
@@ -24,7 +30,7 @@ _FOLLOWED = {
     AttemptState.REJECTED: MessageState.REJECTED,
 }
 _IN_DOUBT = frozenset({MessageState.SENDING, MessageState.UNCONFIRMED})
-_FAULT_ELSEWHERE = frozenset({Verdict.STOP_LINE, Verdict.PAUSE_CAMPAIGN})
+_FAULT_ELSEWHERE = frozenset({Verdict.STOP_LINE, Verdict.PAUSE_CAMPAIGN, Verdict.HELD_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +69,17 @@ def follow_answer(
     """Return the message as it stands after its attempt's answer (`pair.attempt` has it already).
 
     `jitter` is a random number in [0, 1). The message is returned unchanged when it has moved on
-    without this attempt, or knows more than the answer says.
+    without this attempt, or knows more than the answer says. A message that waits to be sent again
+    is withdrawn when a late answer shows that it was taken after all.
     """
     message, attempt = pair.message, pair.attempt
-    if message.state not in _IN_DOUBT or attempt.number != message.attempts:
+    if attempt.number != message.attempts:
         return message
-    if attempt.state is AttemptState.SUBMITTED:
+    if attempt.state is AttemptState.SUBMITTED and _may_follow(message, MessageState.SUBMITTED):
         submitted = message.move_to(MessageState.SUBMITTED, now)
         return replace(submitted, provider_message_id=attempt.provider_message_id)
+    if message.state not in _IN_DOUBT:
+        return message
     if attempt.state is AttemptState.UNCONFIRMED:
         if message.state is MessageState.UNCONFIRMED:
             return message
@@ -146,16 +155,12 @@ def follow_receipt(pair: Pair, receipt: Receipt, now: datetime) -> Message:
 
 
 def _may_follow(message: Message, to: MessageState) -> bool:
-    if to is MessageState.SUBMITTED:
-        return message.state in _IN_DOUBT or message.state.is_waiting
-    return message.state in _IN_DOUBT or message.state is MessageState.SUBMITTED
+    return to in TRANSITIONS[message.state]
 
 
 def _delivered(message: Message, attempt: Attempt, *, read: bool, now: datetime) -> Message:
     to = MessageState.READ if read else MessageState.DELIVERED
-    if message.state.is_final and not (message.state is MessageState.DELIVERED and read):
-        return message
-    if message.state is MessageState.PREPARING:
+    if not _may_follow(message, to):
         return message
     another_left = attempt.number < message.attempts and not message.state.is_waiting
     return replace(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from wirephoto.errors import IllegalTransition
 
@@ -205,6 +206,10 @@ class Message:
             submitted_at=self.submitted_at or (now if state is MessageState.SUBMITTED else None),
             final_at=self.final_at or (now if state.is_final else None),
         )
+
+    def touched(self, now: datetime, **changes: Any) -> "Message":
+        """Return the message in the same state with `changes`, one version on."""
+        return replace(self, version=self.version + 1, updated_at=now, **changes)
 
 
 @dataclass(frozen=True, slots=True)

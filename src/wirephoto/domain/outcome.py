@@ -12,6 +12,8 @@ class Verdict(StrEnum):
     """The provider took it."""
     RETRY = "retry"
     """Surely not taken; the same request may be made again later."""
+    HELD_BACK = "held_back"
+    """Nothing left: we kept it back ourselves. It goes with the next slot."""
     FAIL = "fail"
     """Surely not taken, and never will be as it is."""
     SUPPRESS = "suppress"
@@ -108,7 +110,7 @@ class InboundMedia:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message from a phone to one of our senders. Numbers are E.164 with `+` (or a short code)."""
+    """A message from a phone to one of our senders. Numbers are E.164 with `+`, or short codes."""
 
     provider_message_id: str
     sender: str

@@ -46,22 +46,25 @@ class Allocation:
     campaigns: tuple[Pace, ...]
 
 
-def allocate(account: Pace, demands: Sequence[Demand], *, now: datetime) -> Allocation:
-    """Give due messages the slots of the next `HORIZON`, the earliest campaign first.
+def allocate(account: Pace, demands: Sequence[Demand], *, now: datetime, limit: int) -> Allocation:
+    """Give up to `limit` due messages the slots of the next `HORIZON`.
 
     Each message takes a slot of its campaign and one of the account: it leaves at the later one.
+    The campaign whose slot has been free for longest goes first, so that none is starved where
+    the account is too slow for all of them.
     """
     slots: list[list[datetime]] = [[] for _ in demands]
-    next_slots = [max(demand.pace.next_slot_at, now) for demand in demands]
+    next_slots = [demand.pace.next_slot_at for demand in demands]
     account_next = max(account.next_slot_at, now)
     order = [(at, index) for index, at in enumerate(next_slots) if demands[index].due]
     heapq.heapify(order)
-    while order:
+    while order and limit > 0:
         at, index = heapq.heappop(order)
         slot_at = max(at, account_next)
         if slot_at >= now + HORIZON:
             break
         slots[index].append(slot_at)
+        limit -= 1
         account_next = slot_at + account.interval
         next_slots[index] = slot_at + demands[index].pace.interval
         if len(slots[index]) < demands[index].due:

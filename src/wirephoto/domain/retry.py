@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 RETRY_AFTER_S_MAX = 3600.0
 """The longest `Retry-After` that is obeyed; a provider's typing error must not park a message."""
 
+DOUBLINGS_MAX = 64
+"""Beyond any wait in years; a float would overflow where a setting allows a thousand tries."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -22,7 +25,8 @@ def backoff_s(policy: RetryPolicy, *, tries: int, jitter: float) -> float:
     Full jitter spreads the retries of many messages evenly, so that they do not come back as one.
     `jitter` is a random number in [0, 1).
     """
-    ceiling = min(policy.longest_s, policy.first_s * 2.0 ** max(0, tries - 1))
+    doublings = min(max(0, tries - 1), DOUBLINGS_MAX)
+    ceiling = min(policy.longest_s, policy.first_s * 2.0**doublings)
     return float(ceiling * jitter)
 
 
@@ -32,5 +36,5 @@ def retry_at(
     """Return when to try again: never before the provider's `Retry-After`."""
     wait_s = backoff_s(policy, tries=tries, jitter=jitter)
     if retry_after_s is not None:
-        wait_s += min(retry_after_s, RETRY_AFTER_S_MAX)
+        wait_s += min(max(0.0, retry_after_s), RETRY_AFTER_S_MAX)
     return now + timedelta(seconds=wait_s)

@@ -1,11 +1,11 @@
 """Accepting messages: the message, its first event and its idempotency key, in one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Row, delete, select, tuple_, update
+from sqlalchemy import Executable, Row, and_, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.event import Event
@@ -71,7 +71,7 @@ class Acceptance:
 
     entries: tuple[Entry, ...]
     keyed: KeyedRequest | None = None
-    render: "Callable[[list[KeyedRequest | None]], str] | None" = None
+    render: "Callable[[Sequence[KeyedRequest | None]], str] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,13 @@ class Accepted:
     """What became of an acceptance.
 
     `earlier` is the request that had the key before; then nothing was stored. `entries` has, for
-    each entry, the earlier request of its own key, or None where the message is stored now.
+    each entry, the earlier request of its own key, or None where the message is stored now. `body`
+    is the answer that was stored for the whole request.
     """
 
     entries: tuple[KeyedRequest | None, ...] = ()
     earlier: KeyedRequest | None = None
+    body: str | None = None
 
 
 async def accept(tx: Transaction, items: Sequence[Acceptance]) -> list[Accepted]:
@@ -104,9 +106,11 @@ async def accept(tx: Transaction, items: Sequence[Acceptance]) -> list[Accepted]
             continue
         mine = known[place : place + len(item.entries)]
         place += len(item.entries)
+        body = None
         if item.keyed and item.render:
-            await complete_key(tx, item.keyed, status=200, body=item.render(mine))
-        results.append(Accepted(entries=tuple(mine)))
+            body = item.render(mine)
+            await complete_key(tx, item.keyed, status=200, body=body)
+        results.append(Accepted(entries=tuple(mine), body=body))
     return results
 
 
@@ -124,13 +128,20 @@ async def _reserve(
             first.setdefault(row.identity, row)
     if not first:
         return [None] * len(rows)
-    taken = await _insert_keys(tx, [first[identity] for identity in sorted(first)])
-    lost = first.keys() - taken
-    stored = await _select_keys(tx, lost) if lost else {}
+    taken: set[tuple[str, str, str]] = set()
+    holders = dict(first)
+    pending = sorted(first)
+    while pending:
+        taken |= await _insert_keys(tx, [first[identity] for identity in pending])
+        lost = [identity for identity in pending if identity not in taken]
+        found = await _select_keys(tx, lost) if lost else {}
+        holders |= found
+        # A key that was forgotten between the two statements is free again.
+        pending = [identity for identity in lost if identity not in found]
     return [
         None
         if row is None or (row.identity in taken and first[row.identity] is row)
-        else stored.get(row.identity, first[row.identity])
+        else holders[row.identity]
         for row in rows
     ]
 
@@ -162,14 +173,20 @@ def _insert_free(database: Database) -> Executable:
 
 @across_tenants("the key's identity includes its tenant")
 async def _select_keys(
-    tx: Transaction, identities: Iterable[tuple[str, str, str]]
+    tx: Transaction, identities: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], KeyedRequest]:
-    columns = tuple_(*[idempotency_keys.c[name] for name in _IDENTITY])
-    found = await tx.execute(
-        select(*[idempotency_keys.c[name] for name in _KEY]).where(columns.in_(identities))
-    )
+    found = await tx.execute(_select_held, {"rows": rows_json(identities)})
     keyed = [_keyed(row) for row in found]
     return {row.identity: row for row in keyed}
+
+
+def _select_held(database: Database) -> Executable:
+    # A group may hold more keys than a statement may have parameters.
+    incoming = database.json_rows({name: idempotency_keys.c[name].type for name in _IDENTITY})
+    same = and_(*[idempotency_keys.c[name] == incoming.c[name] for name in _IDENTITY])
+    return select(*[idempotency_keys.c[name] for name in _KEY]).join_from(
+        incoming, idempotency_keys, same
+    )
 
 
 async def complete_key(tx: Transaction, keyed: KeyedRequest, *, status: int, body: str) -> None:

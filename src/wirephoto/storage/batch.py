@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy.exc import DBAPIError
-
 from wirephoto.errors import StorageUnavailable
 from wirephoto.storage.database import Database, Transaction
 
@@ -36,6 +34,7 @@ class GroupCommit:
         self._groups_max = groups_max or (4 if database.is_postgres else 1)
         self._waiting: deque[_Waiting] = deque()
         self._groups: set[asyncio.Task[None]] = set()
+        self._running = 0
 
     async def run(self, write: Write[Item, Result], item: Item) -> Result:
         """Return what `write` returned for `item`, committed and flushed.
@@ -45,7 +44,8 @@ class GroupCommit:
         """
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(write, item, result))
-        if len(self._groups) < self._groups_max:
+        if self._running < self._groups_max:
+            self._running += 1
             group = asyncio.create_task(self._commit_groups())
             self._groups.add(group)
             group.add_done_callback(self._groups.discard)
@@ -57,25 +57,35 @@ class GroupCommit:
             await asyncio.wait(self._groups)
 
     async def _commit_groups(self) -> None:
-        while self._waiting:
-            take = min(len(self._waiting), ITEMS_MAX)
-            group = [self._waiting.popleft() for _ in range(take)]
-            await self._commit([one for one in group if not one.result.done()])
+        try:
+            while self._waiting:
+                await self._commit_next()
+        finally:
+            # Before this task yields for the last time: a write that comes now must start another.
+            self._running -= 1
+
+    async def _commit_next(self) -> None:
+        take = min(len(self._waiting), ITEMS_MAX)
+        group = [self._waiting.popleft() for _ in range(take)]
+        # A waiter that was cancelled meanwhile wants nothing written.
+        if wanted := [one for one in group if not one.result.done()]:
+            await self._commit(wanted)
 
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
             results = await self._write(group)
-        except DBAPIError as error:
+        except StorageUnavailable as error:
+            _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the item hears of it
             # One bad row spoils the transaction for all; alone, it only spoils its own.
             if len(group) == 1:
                 _fail(group, error)
                 return
             for one in group:
                 await self._commit([one])
-        except BaseException as error:
-            _fail(group, error if isinstance(error, Exception) else StorageUnavailable("stopping"))
-            if not isinstance(error, Exception):
-                raise
+        except BaseException:
+            _fail(group, StorageUnavailable("stopping"))
+            raise
         else:
             for one, result in zip(group, results, strict=True):
                 if not one.result.done():

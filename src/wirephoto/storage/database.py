@@ -10,6 +10,9 @@ from typing import Any
 import asyncpg
 import msgspec
 from sqlalchemy import (
+    URL,
+    Column,
+    ColumnElement,
     Executable,
     Table,
     Text,
@@ -17,6 +20,7 @@ from sqlalchemy import (
     cast,
     column,
     event,
+    exists,
     func,
     insert,
     make_url,
@@ -26,19 +30,27 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import TypeEngine
 
 from wirephoto.errors import StorageUnavailable
-from wirephoto.storage.schema import to_micros
+from wirephoto.storage.types import to_micros
 
 READERS_MAX = 8
 """Connections for reading, a process."""
 BUSY_MS = 10_000
 """How long SQLite waits for another process' write (a command beside the gateway)."""
+CACHE_KB = 16_384
+"""Page cache of each SQLite connection; the default of 2 MB is smaller than the live indexes."""
+CHECKPOINT_PAGES = 4_000
+"""Pages of write-ahead log before they are copied into the file: 16 MB, not the usual 4."""
 NOTIFY_CHANNEL = "wirephoto"
+_OUT_OF_REACH = ("08", "25006", "53", "57", "58")
+"""PostgreSQL's codes (appendix A of its manual): no connection, read-only, no resources (a full
+disk), an operator's act (a restart), a fault of the system."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -163,12 +175,36 @@ class Database:
             fields.append((cast(value, kind) if self.is_postgres else value).label(name))
         return select(*fields).select_from(source).subquery("r")
 
+    def has_member(self, object_column: Column[Any], key: str, value: str) -> ColumnElement[bool]:
+        """Return the condition that a column's JSON object has `key` with the text `value`."""
+        if self.is_postgres:
+            matches: ColumnElement[bool] = object_column[key].as_string() == value
+            return matches
+        # SQLite looks keys up by a path, in which a quote cannot be written.
+        member = func.json_each(object_column).table_valued("key", "value")
+        return exists().where(member.c.key == key, member.c.value == value)
+
     def bell(self, *topics: str) -> asyncio.Event:
         """Return an event that is set whenever one of `topics` is notified."""
         rung = asyncio.Event()
         for topic in topics:
             self._bells.setdefault(topic, set()).add(rung)
         return rung
+
+    @contextlib.contextmanager
+    def watching(self, topic: str) -> Iterator[asyncio.Event]:
+        """Give an event that this process' notifications of `topic` set, for one waiter."""
+        rung = self.bell(topic)
+        try:
+            yield rung
+        finally:
+            self._bells[topic].discard(rung)
+            if not self._bells[topic]:
+                del self._bells[topic]
+
+    def has_watcher(self, topic: str) -> bool:
+        """Tell whether somebody in this process waits for `topic`."""
+        return topic in self._bells
 
     def ring(self, *topics: str) -> None:
         """Wake this process' waiters for `topics`."""
@@ -200,26 +236,46 @@ def rows_json(rows: Sequence[Sequence[Any]]) -> str:
     return _ENCODER.encode(rows).decode()
 
 
+def is_storable(*texts: str | None) -> bool:
+    """Tell whether the columns of both databases can hold `texts`: else nothing equals them.
+
+    PostgreSQL has no U+0000, and refuses even to compare with it.
+    """
+    return not any("\x00" in text for text in texts if text is not None)
+
+
 def open_database(url: str) -> Database:
-    """Return the database at `sqlite:///PATH` or `postgresql://…`; connects on first use."""
+    """Return the database at `sqlite:///PATH` or `postgresql://…`; connects on first use.
+
+    Raises:
+        StorageUnavailable: the folder of a SQLite file cannot be made.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(Path(parsed.database or ""))
     engine = create_async_engine(
-        parsed.set(drivername="postgresql+asyncpg"), pool_size=READERS_MAX, max_overflow=8
+        parsed.set(drivername="postgresql+asyncpg"),
+        pool_size=READERS_MAX,
+        max_overflow=8,
+        hide_parameters=True,
     )
     return Database(engine, engine)
 
 
 def _open_sqlite(path: Path) -> Database:
     """Writes share one connection, for SQLite has one writer; readers never wait for it (WAL)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    address = f"sqlite+aiosqlite:///{path}"
+    with unavailable_is_typed():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    address = URL.create("sqlite+aiosqlite", database=str(path))
     writer = create_async_engine(
-        address, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0
+        address, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, hide_parameters=True
     )
     reader = create_async_engine(
-        address, poolclass=AsyncAdaptedQueuePool, pool_size=READERS_MAX, max_overflow=0
+        address,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=READERS_MAX,
+        max_overflow=0,
+        hide_parameters=True,
     )
     _configure_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
     _configure_sqlite(reader, begin="BEGIN", query_only=True)
@@ -232,6 +288,8 @@ def _configure_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> N
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
+        f"PRAGMA cache_size=-{CACHE_KB}",
+        f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"PRAGMA query_only={'ON' if query_only else 'OFF'}",
     ]
 
@@ -254,11 +312,22 @@ def unavailable_is_typed() -> Iterator[None]:
     """Turn every way in which a database can be out of reach into `StorageUnavailable`."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise StorageUnavailable(f"database: {type(error.orig).__name__}") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StorageUnavailable("database: connection lost") from error
-        raise
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        if not _is_out_of_reach(error):
+            raise
+        raise StorageUnavailable(f"database: {type(error.orig).__name__}") from error
+    except (OSError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # The driver's own errors come from connecting: nothing else is run past SQLAlchemy.
         raise StorageUnavailable(f"database: {type(error).__name__}") from error
+
+
+def _is_out_of_reach(error: DBAPIError) -> bool:
+    if error.connection_invalidated:
+        return True
+    if isinstance(error, InterfaceError):
+        # The driver also complains so of a value that it cannot encode: then the row is at fault.
+        return not isinstance(error.orig and error.orig.__cause__, ValueError)
+    if isinstance(error, OperationalError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(state, str) and state.startswith(_OUT_OF_REACH)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, select, update
 
-from wirephoto.storage.database import Transaction
+from wirephoto.storage.database import Transaction, is_storable
 from wirephoto.storage.schema import api_keys
 from wirephoto.storage.tenancy import across_tenants
 
@@ -57,6 +57,8 @@ async def list_keys(tx: Transaction, tenant_id: str) -> list[ApiKey]:
 
 async def revoke_key(tx: Transaction, tenant_id: str, key_id: str, now: datetime) -> bool:
     """Revoke a tenant's key; tell whether it was live."""
+    if not is_storable(key_id):
+        return False
     revoked = await tx.execute(
         update(api_keys)
         .where(

@@ -11,21 +11,31 @@ from sqlalchemy.sql.selectable import Subquery
 
 from wirephoto.domain.event import Event
 from wirephoto.domain.message import Attempt, Message, MessageState
-from wirephoto.storage.database import Database, Statement, Transaction, rows_json
+from wirephoto.storage.database import (
+    Database,
+    Statement,
+    Transaction,
+    is_storable,
+    rows_json,
+)
 from wirephoto.storage.rows import (
     ANSWERED,
+    ANSWERED_FIELDS,
     ATTEMPT_COLUMNS,
+    ATTEMPT_FIELDS,
     EVENT_COLUMNS,
     MESSAGE_COLUMNS,
+    MESSAGE_FIELDS,
     MOVED,
+    MOVED_FIELDS,
     event_values,
     message_columns,
     read_attempt,
     read_message,
-    values_of,
 )
-from wirephoto.storage.schema import attempts, events, is_state, messages
+from wirephoto.storage.schema import attempts, events, messages
 from wirephoto.storage.tenancy import across_tenants
+from wirephoto.storage.types import is_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Transition:
 async def insert_messages(tx: Transaction, rows: Sequence[Message]) -> None:
     """Store new messages; each row carries its tenant."""
     instant = tx.database.instant
-    values = [tuple(values_of(row, MESSAGE_COLUMNS, instant)) for row in rows]
+    values = [tuple(MESSAGE_FIELDS.values(row, instant)) for row in rows]
     await tx.insert_rows(messages, MESSAGE_COLUMNS, values)
 
 
@@ -76,22 +86,38 @@ async def _record(tx: Transaction, rows: Sequence[Transition], statement: Statem
     if not rows:
         return []
     instant = tx.database.instant
+    # Of equal moves among `rows` the first wins. Rows are locked in the order of their ids, so that
+    # two processes that move the same messages wait for each other, never both.
+    first: dict[tuple[str, int], int] = {}
+    for place, row in enumerate(rows):
+        first.setdefault((row.message.id, row.message.version), place)
     parameter = [
-        [row.message.id, row.message.version, *values_of(row.message, MOVED, instant)]
-        for row in rows
+        [*identity, *MOVED_FIELDS.values(rows[first[identity]].message, instant)]
+        for identity in sorted(first)
     ]
-    moved = {id_ for (id_,) in await tx.execute(statement, {"rows": rows_json(parameter)})}
-    recorded = [row for row in rows if row.message.id in moved]
+    moved = await tx.execute(statement, {"rows": rows_json(parameter)})
+    winners = {first[row.id, row.version] for row in moved}
+    recorded = [rows[place] for place in sorted(winners)]
     await insert_attempts(tx, [row.begun for row in recorded if row.begun])
     await _update_attempts(tx, [row.attempt for row in recorded if row.attempt])
     await insert_events(tx, [row.event for row in recorded if row.event])
-    return [row.message.id in moved for row in rows]
+    await _notify(tx, recorded)
+    return [place in winners for place in range(len(rows))]
+
+
+async def _notify(tx: Transaction, rows: Sequence[Transition]) -> None:
+    """Wake the dispatcher for what is queued now, and whoever in this process waits for a row."""
+    if any(row.message.state is MessageState.QUEUED for row in rows):
+        await tx.notify(MessageState.QUEUED.value)
+    for row in rows:
+        if tx.database.has_watcher(row.message.id):
+            tx.rings.add(row.message.id)
 
 
 async def insert_attempts(tx: Transaction, rows: Sequence[Attempt]) -> None:
     """Store new attempts; each row carries its tenant."""
     instant = tx.database.instant
-    values = [tuple(values_of(row, ATTEMPT_COLUMNS, instant)) for row in rows]
+    values = [tuple(ATTEMPT_FIELDS.values(row, instant)) for row in rows]
     await tx.insert_rows(attempts, ATTEMPT_COLUMNS, values)
 
 
@@ -99,7 +125,7 @@ async def _update_attempts(tx: Transaction, rows: Sequence[Attempt]) -> None:
     if not rows:
         return
     instant = tx.database.instant
-    parameter = [[row.id, *values_of(row, ANSWERED, instant)] for row in rows]
+    parameter = [[row.id, *ANSWERED_FIELDS.values(row, instant)] for row in rows]
     await tx.execute(_answer, {"rows": rows_json(parameter)})
 
 
@@ -122,7 +148,7 @@ def _update_moved(incoming: Subquery) -> ReturningUpdate[Any]:
         update(messages)
         .where(messages.c.id == incoming.c.id, messages.c.version == incoming.c.version - 1)
         .values({"version": incoming.c.version} | {name: incoming.c[name] for name in MOVED})
-        .returning(messages.c.id)
+        .returning(messages.c.id, messages.c.version)
     )
 
 
@@ -146,6 +172,8 @@ def _answer(database: Database) -> Executable:
 
 async def get_message(tx: Transaction, tenant_id: str, message_id: str) -> Message | None:
     """Return one message of a tenant."""
+    if not is_storable(message_id):
+        return None
     query = select(*message_columns()).where(
         messages.c.tenant_id == tenant_id, messages.c.id == message_id
     )
@@ -170,17 +198,20 @@ async def list_messages(
     tx: Transaction, tenant_id: str, wanted: MessageFilter, *, before_id: str | None, limit: int
 ) -> list[Message]:
     """Return up to `limit` messages of a tenant, newest first, older than `before_id`."""
+    equal = {name: getattr(wanted, name) for name in ("state", "recipient", "sender", "reference")}
+    pairs = [text for pair in wanted.metadata for text in pair]
+    if not is_storable(*equal.values(), *pairs, before_id):
+        return []
     query = select(*message_columns()).where(messages.c.tenant_id == tenant_id)
-    equal = ("state", "recipient", "sender", "reference")
-    for name in equal:
-        if (value := getattr(wanted, name)) is not None:
+    for name, value in equal.items():
+        if value is not None:
             query = query.where(messages.c[name] == value)
     if wanted.since:
         query = query.where(messages.c.created_at >= wanted.since)
     if wanted.until:
         query = query.where(messages.c.created_at < wanted.until)
     for key, value in wanted.metadata:
-        query = query.where(messages.c.metadata[key].as_string() == value)
+        query = query.where(tx.database.has_member(messages.c.metadata, key, value))
     if before_id:
         query = query.where(messages.c.id < before_id)
     rows = await tx.execute(query.order_by(messages.c.id.desc()).limit(limit))

@@ -8,8 +8,9 @@ from sqlalchemy import Executable, bindparam, select, union_all, update
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Priority
 from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.rows import message_columns, read_attempt, read_message
-from wirephoto.storage.schema import EXPIRING, Instant, attempts, is_state, messages
+from wirephoto.storage.schema import EXPIRING, attempts, messages
 from wirephoto.storage.tenancy import across_tenants
+from wirephoto.storage.types import Instant, is_state
 
 
 @across_tenants("a campaign's queue is served in one order over its tenants")
@@ -67,7 +68,8 @@ async def claim_messages(
     claimed = await tx.execute(
         _claim,
         {
-            "rows": rows_json([[id_, instant(slot_at)] for id_, slot_at in slots]),
+            # In the order in which others lock messages (`record_transitions`).
+            "rows": rows_json([[id_, instant(slot_at)] for id_, slot_at in sorted(slots)]),
             "now": now,
             "lease_until_new": lease_until,
         },

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -61,11 +62,6 @@ ANSWERED = (
 
 ToDriver = Callable[[datetime | None], Any]
 _JSON = msgspec.json.Encoder()
-_INSTANTS = frozenset(
-    name
-    for name in (*MESSAGE_COLUMNS, *ATTEMPT_COLUMNS)
-    if name.endswith("_at") or name == "lease_until"
-)
 
 
 def message_columns() -> list[Column[Any]]:
@@ -73,20 +69,36 @@ def message_columns() -> list[Column[Any]]:
     return [messages.c[name] for name in MESSAGE_COLUMNS]
 
 
-def values_of(row: Message | Attempt, columns: tuple[str, ...], instant: ToDriver) -> list[Any]:
-    """Return the named fields as the driver takes them."""
-    values = []
-    for name in columns:
-        value = getattr(row, name)
-        if value is not None:
-            if name in _INSTANTS:
-                value = instant(value)
-            elif name == "media":
-                value = _JSON.encode(value).decode()
-            elif name == "metadata":
-                value = _JSON.encode(value).decode() if value else None
-        values.append(value)
-    return values
+class Fields:
+    """Some fields of a message or an attempt, and how they go to the driver.
+
+    Which of them are instants or JSON is settled once, for this runs for every row stored.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._get = attrgetter(*names)
+        self._instants = [
+            place
+            for place, name in enumerate(names)
+            if name.endswith("_at") or name == "lease_until"
+        ]
+        self._json = [place for place, name in enumerate(names) if name in ("media", "metadata")]
+
+    def values(self, row: Message | Attempt, instant: ToDriver) -> list[Any]:
+        """Return the fields of `row` as the driver takes them."""
+        values = list(self._get(row))
+        for place in self._instants:
+            if values[place] is not None:
+                values[place] = instant(values[place])
+        for place in self._json:
+            values[place] = _JSON.encode(values[place]).decode()
+        return values
+
+
+MESSAGE_FIELDS = Fields(MESSAGE_COLUMNS)
+ATTEMPT_FIELDS = Fields(ATTEMPT_COLUMNS)
+MOVED_FIELDS = Fields(MOVED)
+ANSWERED_FIELDS = Fields(ANSWERED)
 
 
 def event_values(event: Event, instant: ToDriver) -> tuple[Any, ...]:

@@ -6,23 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Executable, Row, Table, bindparam, exists, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
+from wirephoto.domain.line import Stop
 from wirephoto.domain.message import MessageState, Priority
 from wirephoto.domain.pacing import Pace
 from wirephoto.storage.database import Database, Transaction
-from wirephoto.storage.schema import Instant, accounts, campaigns, is_state, messages, senders
+from wirephoto.storage.schema import (
+    DEFAULT_ACCOUNT,
+    accounts,
+    campaigns,
+    messages,
+    senders,
+)
 from wirephoto.storage.tenancy import across_tenants
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why an account or a campaign does not send, and when one message may try again."""
-
-    reason: str
-    detail: str
-    since: datetime
-    probe_at: datetime
-    probes: int
+from wirephoto.storage.types import Instant, is_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +44,10 @@ class Sender:
     kind: str
 
 
-@across_tenants("an account's line serves all its tenants")
-async def lock_account(tx: Transaction, account_id: str) -> Line:
-    """Return an account, locked: one claim at a time hands out its slots."""
-    query = select(accounts).where(accounts.c.id == account_id).with_for_update()
+@across_tenants("a line serves all its account's tenants")
+async def lock_line(tx: Transaction, table: Table, id_: str) -> Line:
+    """Return an account or a campaign, locked: one claim at a time hands out its slots."""
+    query = select(table).where(table.c.id == id_).with_for_update()
     return _line((await tx.execute(query)).one())
 
 
@@ -59,7 +57,8 @@ async def lock_ready_campaigns(
 ) -> list[Line]:
     """Return the campaigns with a slot before `until` and a message due now, locked by id.
 
-    A stopped campaign is ready when its probe is due.
+    A stopped campaign is ready when its probe is due. Where there are more than `limit`, those
+    whose slots have been free for longest are served.
     """
     found = await tx.execute(
         _ready_campaigns,
@@ -78,16 +77,22 @@ def _ready_campaigns(_database: Database) -> Executable:
         messages.c.due_at <= now,
     )
     may_send = or_(campaigns.c.stopped_at.is_(None), campaigns.c.probe_at <= now)
-    return (
-        select(campaigns)
+    ready = (
+        select(campaigns.c.id)
         .where(
             campaigns.c.account_id == bindparam("account_id"),
             campaigns.c.next_slot_at < bindparam("until", type_=Instant),
             may_send,
             has_due,
         )
-        .order_by(campaigns.c.id)
+        .order_by(campaigns.c.next_slot_at, campaigns.c.id)
         .limit(bindparam("campaigns_max"))
+    )
+    return (
+        select(campaigns)
+        # Asked again of the locked row: it may have been stopped while we waited for its lock.
+        .where(campaigns.c.id.in_(ready), may_send)
+        .order_by(campaigns.c.id)
         .with_for_update()
     )
 
@@ -143,6 +148,35 @@ async def stopped_lines(tx: Transaction) -> list[tuple[str, Line]]:
         for kind, table in (("account", accounts), ("campaign", campaigns))
         for row in await tx.execute(select(table).where(table.c.stopped_at.is_not(None)))
     ]
+
+
+@across_tenants("the settings of the one default account and campaign")
+async def configure_defaults(
+    tx: Transaction,
+    *,
+    account_rate: float,
+    sender: Sender | None,
+    sender_rate: float,
+    now: datetime,
+) -> None:
+    """Bring the default account and campaign, and the first sender, to what the settings say."""
+    await tx.execute(
+        update(accounts).where(accounts.c.id == DEFAULT_ACCOUNT).values(rate=account_rate)
+    )
+    if sender is None:
+        return
+    insert_into = postgresql.insert if tx.database.is_postgres else sqlite.insert
+    values = {
+        "number": sender.number,
+        "tenant_id": sender.tenant_id,
+        "campaign_id": sender.campaign_id,
+        "kind": sender.kind,
+        "created_at": now,
+    }
+    await tx.execute(insert_into(senders).values(values).on_conflict_do_nothing())
+    await tx.execute(
+        update(campaigns).where(campaigns.c.id == sender.campaign_id).values(rate=sender_rate)
+    )
 
 
 @across_tenants("loaded once for the whole process; each sender carries its tenant")

@@ -10,7 +10,7 @@ from sqlalchemy import Executable, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.outcome import InboundMedia
-from wirephoto.storage.database import Database, Transaction, rows_json
+from wirephoto.storage.database import Database, Transaction, is_storable, rows_json
 from wirephoto.storage.schema import inbound_messages, webhooks
 from wirephoto.storage.tenancy import across_tenants
 
@@ -60,7 +60,8 @@ async def store_webhooks(tx: Transaction, rows: Sequence[Webhook]) -> list[bool]
     stored = {jti for (jti,) in await tx.execute(_insert_new, {"rows": rows_json(parameter)})}
     if stored:
         await tx.notify(WEBHOOK_STORED)
-    return [row.jti in stored for row in rows]
+    first = {row.jti: row for row in reversed(rows)}
+    return [row.jti in stored and first[row.jti] is row for row in rows]
 
 
 def _insert_new(database: Database) -> Executable:
@@ -115,6 +116,8 @@ async def list_inbound(
     tx: Transaction, tenant_id: str, *, sender: str | None, before_id: str | None, limit: int
 ) -> list[InboundMessage]:
     """Return up to `limit` inbound messages of a tenant, newest first."""
+    if not is_storable(sender, before_id):
+        return []
     query = select(inbound_messages).where(inbound_messages.c.tenant_id == tenant_id)
     if sender:
         query = query.where(inbound_messages.c.sender == sender)

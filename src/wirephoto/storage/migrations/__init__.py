@@ -49,7 +49,8 @@ async def check(database: Database) -> None:
 
 def _upgrade(connection: Connection) -> str:
     config = Config()
-    config.set_main_option("script_location", str(resources.files(__name__)))
+    folder = str(resources.files(__name__))
+    config.set_main_option("script_location", folder.replace("%", "%%"))
     config.attributes["connection"] = connection
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from wirephoto.storage import schema
+from wirephoto.storage import types
 
 revision = "0001"
 down_revision = None
@@ -34,7 +34,7 @@ def _create_tables() -> None:
         "tenants",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("created_at", schema.Instant(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
     )
     op.create_table(
@@ -42,11 +42,11 @@ def _create_tables() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("rate", sa.Double(), nullable=False),
-        sa.Column("next_slot_at", schema.Instant(), nullable=False),
-        sa.Column("stopped_at", schema.Instant(), nullable=True),
+        sa.Column("next_slot_at", types.Instant(), nullable=False),
+        sa.Column("stopped_at", types.Instant(), nullable=True),
         sa.Column("stop_reason", sa.Text(), nullable=True),
         sa.Column("stop_detail", sa.Text(), nullable=True),
-        sa.Column("probe_at", schema.Instant(), nullable=True),
+        sa.Column("probe_at", types.Instant(), nullable=True),
         sa.Column("probes", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
@@ -57,11 +57,11 @@ def _create_tables() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("mode", sa.Text(), nullable=False),
-        sa.Column("scopes", schema.Json, nullable=False),
+        sa.Column("scopes", types.Json, nullable=False),
         sa.Column("hint", sa.Text(), nullable=False),
         sa.Column("key_hash", sa.Text(), nullable=False),
-        sa.Column("created_at", schema.Instant(), nullable=False),
-        sa.Column("revoked_at", schema.Instant(), nullable=True),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        sa.Column("revoked_at", types.Instant(), nullable=True),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_api_keys_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("key_hash", name=op.f("uq_api_keys_key_hash")),
@@ -73,8 +73,8 @@ def _create_tables() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("act", sa.Text(), nullable=False),
         sa.Column("object", sa.Text(), nullable=False),
-        sa.Column("detail", schema.Json, nullable=True),
-        sa.Column("at", schema.Instant(), nullable=False),
+        sa.Column("detail", types.Json, nullable=True),
+        sa.Column("at", types.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_audit_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
@@ -83,19 +83,19 @@ def _create_tables() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("created_at", schema.Instant(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_brands_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_brands")),
     )
     op.create_table(
         "events",
-        sa.Column("seq", schema.Sequence, nullable=False),
+        sa.Column("seq", types.Sequence, nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("data", schema.Json, nullable=True),
-        sa.Column("at", schema.Instant(), nullable=False),
+        sa.Column("data", types.Json, nullable=True),
+        sa.Column("at", types.Instant(), nullable=False),
         sa.Column("xid", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_events_tenant_id")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_events")),
@@ -111,8 +111,8 @@ def _create_tables() -> None:
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("status", sa.SmallInteger(), nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("running_until", schema.Instant(), nullable=True),
-        sa.Column("created_at", schema.Instant(), nullable=False),
+        sa.Column("running_until", types.Instant(), nullable=True),
+        sa.Column("created_at", types.Instant(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenants.id"], name=op.f("fk_idempotency_keys_tenant_id")
         ),
@@ -130,10 +130,10 @@ def _create_tables() -> None:
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
-        sa.Column("media", schema.Json, nullable=False),
+        sa.Column("media", types.Json, nullable=False),
         sa.Column("network_code", sa.Text(), nullable=True),
-        sa.Column("sent_at", schema.Instant(), nullable=False),
-        sa.Column("received_at", schema.Instant(), nullable=False),
+        sa.Column("sent_at", types.Instant(), nullable=False),
+        sa.Column("received_at", types.Instant(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenants.id"], name=op.f("fk_inbound_messages_tenant_id")
         ),
@@ -156,11 +156,11 @@ def _create_tables() -> None:
         sa.Column("brand_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("rate", sa.Double(), nullable=False),
-        sa.Column("next_slot_at", schema.Instant(), nullable=False),
-        sa.Column("stopped_at", schema.Instant(), nullable=True),
+        sa.Column("next_slot_at", types.Instant(), nullable=False),
+        sa.Column("stopped_at", types.Instant(), nullable=True),
         sa.Column("stop_reason", sa.Text(), nullable=True),
         sa.Column("stop_detail", sa.Text(), nullable=True),
-        sa.Column("probe_at", schema.Instant(), nullable=True),
+        sa.Column("probe_at", types.Instant(), nullable=True),
         sa.Column("probes", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_campaigns_account_id")
@@ -175,10 +175,10 @@ def _create_tables() -> None:
         sa.Column("brand_id", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("first_out_at", schema.Instant(), nullable=True),
-        sa.Column("last_out_at", schema.Instant(), nullable=True),
-        sa.Column("first_in_at", schema.Instant(), nullable=True),
-        sa.Column("last_in_at", schema.Instant(), nullable=True),
+        sa.Column("first_out_at", types.Instant(), nullable=True),
+        sa.Column("last_out_at", types.Instant(), nullable=True),
+        sa.Column("first_in_at", types.Instant(), nullable=True),
+        sa.Column("last_in_at", types.Instant(), nullable=True),
         sa.Column("network_code", sa.Text(), nullable=True),
         sa.Column("zone", sa.Text(), nullable=True),
         sa.Column("state", sa.String(length=2), nullable=True),
@@ -195,8 +195,8 @@ def _create_tables() -> None:
         sa.Column("recipient_hash", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("created_at", schema.Instant(), nullable=False),
-        sa.Column("ended_at", schema.Instant(), nullable=True),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        sa.Column("ended_at", types.Instant(), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_opt_outs_brand_id")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_opt_outs_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_opt_outs")),
@@ -209,14 +209,14 @@ def _create_tables() -> None:
     )
     op.create_table(
         "webhooks",
-        sa.Column("seq", schema.Sequence, nullable=False),
+        sa.Column("seq", types.Sequence, nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("jti", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("received_at", schema.Instant(), nullable=False),
-        sa.Column("applied_at", schema.Instant(), nullable=True),
+        sa.Column("received_at", types.Instant(), nullable=False),
+        sa.Column("applied_at", types.Instant(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("tries", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
@@ -244,11 +244,11 @@ def _create_tables() -> None:
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=True),
-        sa.Column("media", schema.Json, nullable=False),
+        sa.Column("media", types.Json, nullable=False),
         sa.Column("category", sa.Text(), nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=True),
-        sa.Column("metadata", schema.Json, nullable=True),
+        sa.Column("metadata", types.Json, nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("hold_reason", sa.Text(), nullable=True),
@@ -259,15 +259,15 @@ def _create_tables() -> None:
         sa.Column("provider_message_id", sa.Text(), nullable=True),
         sa.Column("duplicate_possible", sa.Boolean(), nullable=False),
         sa.Column("receipt_overdue", sa.Boolean(), nullable=False),
-        sa.Column("due_at", schema.Instant(), nullable=False),
-        sa.Column("slot_at", schema.Instant(), nullable=True),
-        sa.Column("lease_until", schema.Instant(), nullable=True),
-        sa.Column("expires_at", schema.Instant(), nullable=False),
-        sa.Column("window_closes_at", schema.Instant(), nullable=True),
-        sa.Column("created_at", schema.Instant(), nullable=False),
-        sa.Column("updated_at", schema.Instant(), nullable=False),
-        sa.Column("submitted_at", schema.Instant(), nullable=True),
-        sa.Column("final_at", schema.Instant(), nullable=True),
+        sa.Column("due_at", types.Instant(), nullable=False),
+        sa.Column("slot_at", types.Instant(), nullable=True),
+        sa.Column("lease_until", types.Instant(), nullable=True),
+        sa.Column("expires_at", types.Instant(), nullable=False),
+        sa.Column("window_closes_at", types.Instant(), nullable=True),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        sa.Column("updated_at", types.Instant(), nullable=False),
+        sa.Column("submitted_at", types.Instant(), nullable=True),
+        sa.Column("final_at", types.Instant(), nullable=True),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_messages_account_id")
         ),
@@ -337,7 +337,7 @@ def _create_tables() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("campaign_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("created_at", schema.Instant(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
         sa.ForeignKeyConstraint(
             ["campaign_id"], ["campaigns.id"], name=op.f("fk_senders_campaign_id")
         ),
@@ -352,10 +352,10 @@ def _create_tables() -> None:
         sa.Column("number", sa.SmallInteger(), nullable=False),
         sa.Column("client_ref", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("slot_at", schema.Instant(), nullable=True),
-        sa.Column("started_at", schema.Instant(), nullable=False),
-        sa.Column("deadline_at", schema.Instant(), nullable=False),
-        sa.Column("ended_at", schema.Instant(), nullable=True),
+        sa.Column("slot_at", types.Instant(), nullable=True),
+        sa.Column("started_at", types.Instant(), nullable=False),
+        sa.Column("deadline_at", types.Instant(), nullable=False),
+        sa.Column("ended_at", types.Instant(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("http_status", sa.SmallInteger(), nullable=True),
@@ -403,5 +403,5 @@ def _insert_defaults() -> None:
 
 
 def _insert(table: str, row: dict[str, Any]) -> None:
-    columns = [sa.column(name, schema.Instant() if name.endswith("_at") else None) for name in row]
+    columns = [sa.column(name, types.Instant() if name.endswith("_at") else None) for name in row]
     op.bulk_insert(sa.table(table, *columns), [row])

@@ -1,0 +1,44 @@
+"""Read JSON bodies: what cannot be read is refused with the field and the rule."""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from wirephoto.errors import Fault, RequestRefused, WirephotoError
+
+T = TypeVar("T")
+_AT = re.compile(r"^(?P<rule>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`$", re.DOTALL)
+_MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`$")
+
+
+class MalformedJson(WirephotoError):
+    """A body that is not JSON at all."""
+
+
+def read_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Return the decoded body.
+
+    Raises:
+        MalformedJson: it is not valid UTF-8 JSON.
+        RequestRefused: it is JSON, but not what the route takes; the field is named.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise RequestRefused([fault_of(error)]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedJson("The body is not valid JSON in UTF-8.") from error
+
+
+def fault_of(error: msgspec.ValidationError) -> Fault:
+    """Return the field and the rule that msgspec's error speaks of."""
+    said = str(error)
+    match = _AT.match(said)
+    rule, path = (match["rule"], match["path"].lstrip(".")) if match else (said, "")
+    for pattern, code in ((_UNKNOWN, "unknown_field"), (_MISSING, "required")):
+        if named := pattern.search(rule):
+            field = f"{path}.{named['name']}" if path else named["name"]
+            return Fault(field, code, rule + ".")
+    return Fault(path or "body", "invalid_type", rule + ".")

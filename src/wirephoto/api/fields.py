@@ -1,0 +1,198 @@
+"""What each field of the interface means, in a sentence for the document."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+OWN = ""
+"""The key under which a structure's own description stands, where its docstring is not for all."""
+
+_MESSAGE_REQUEST = {
+    "to": "The recipient: a US number in any usual spelling; it is kept as E.164.",
+    "from": "One of your senders. May be left out where there is only one, or a default.",
+    "text": "The caption. A message without a picture needs one.",
+    "media": "The attachments, in order. A message without text needs one.",
+    "category": "What the message is for; the settings say what it is by default.",
+    "priority": "Who goes first within a campaign.",
+    "send_at": "Not before this time (RFC 3339, with zone), at most 30 days ahead.",
+    "expires_at": "Not after this time; what has not left by then is `expired`.",
+    "metadata": "Your own labels: keys of 1 to 40 characters, values of up to 500.",
+    "reference": "Your own name for the message; it need not be unique.",
+}
+_PAGE_CURSOR = "Hand it in as `cursor` for the next page; null on the last."
+
+FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "MessageRequest": _MESSAGE_REQUEST,
+        "BatchMessage": _MESSAGE_REQUEST
+        | {
+            OWN: "A message of a batch, with an idempotency key of its own if it has one.",
+            "idempotency_key": "As the header, for this message alone; shared with single sends.",
+        },
+        "BatchRequest": {"messages": "The messages; a refused one does not touch the others."},
+        "MediaRequest": {
+            "url": "Where the picture is: a public address without user name, https for choice.",
+            "kind": "What it is.",
+        },
+        "SimpleRequest": {
+            OWN: "One picture for one phone.",
+            "recipient": "A US number in any usual spelling.",
+            "imageUrl": "Where the picture is: a public address, https for choice.",
+            "caption": "The text below the picture.",
+        },
+        "SimpleAnswer": {
+            OWN: "What became of it. Every answer of this route has `success`.",
+            "success": "False where it is certain that nothing goes out.",
+            "id": "The message; look it up under `/v1/messages/{message_id}`.",
+            "state": "Where it is, while it has not been taken.",
+            "message": "A sentence for people, where it went well.",
+            "message_uuid": "The provider's id of the message.",
+            "error": "A sentence for people, where it did not.",
+        },
+        "MessageView": {
+            "id": "The message's id: `msg_` and 26 characters that sort by time.",
+            "state": "Where it is.",
+            "to": "The recipient, as E.164.",
+            "from": "The sender: E.164, or a short code.",
+            "text": "The caption.",
+            "media": "The attachments.",
+            "category": "What it is for.",
+            "priority": "Who goes first within a campaign.",
+            "reference": "Your own name for it.",
+            "metadata": "Your own labels.",
+            "hold_reason": "Why it waits, while it is queued; null where nothing holds it.",
+            "reason": "Why it is where it is, for machines.",
+            "detail": "The same in a sentence for people.",
+            "attempts": "How often it was tried to submit it.",
+            "message_uuid": "The provider's id, once it is submitted.",
+            "duplicate_possible": "Two attempts may both have reached the phone.",
+            "receipt_overdue": "The carrier has not said in time what became of it.",
+            "due_at": "It leaves not before this time.",
+            "expires_at": "It leaves not after this time.",
+            "created_at": "When it was accepted.",
+            "updated_at": "When it last moved.",
+            "submitted_at": "When the provider took it.",
+            "final_at": "When its last word was known.",
+        },
+        "MediaView": {"url": "Where it is fetched.", "kind": "What it is."},
+        "MessageState": {
+            OWN: (
+                "`preparing`: its media is being checked; `queued`: it waits for its turn; "
+                "`claimed`: about to leave; `sending`: on the wire; `unconfirmed`: it may have "
+                "left, nobody knows, and it is not sent again on its own; `submitted`: the "
+                "provider took it; `delivered`, `read`, `undeliverable`, `rejected`: the "
+                "carrier's word; `failed`, `blocked`, `canceled`, `expired`: final, ours."
+            )
+        },
+        "MessageList": {
+            "messages": "The messages, the newest first.",
+            "next_cursor": _PAGE_CURSOR,
+        },
+        "BatchAnswer": {"results": "The results, in the order of the messages."},
+        "BatchResult": {
+            OWN: "What became of one message of a batch: the message, or the problem.",
+            "status": "The HTTP status that the message alone would have got.",
+            "message": "The message, where it was accepted.",
+            "problem": "Why not, where it was refused.",
+            "replayed": "It is the answer to an earlier request with the same key.",
+        },
+        "Timeline": {
+            "events": "What happened, in order.",
+            "attempts": "Every try to submit it.",
+            "next_cursor": _PAGE_CURSOR,
+        },
+        "EventView": {
+            "id": "The event's id: `evt_` and 26 characters that sort by time.",
+            "type": "`message.` and the state that the message moved to.",
+            "at": "When it moved.",
+            "data": "What belongs to it: reason, attempt, the provider's words.",
+        },
+        "AttemptState": {
+            OWN: (
+                "`sending`: on the wire; `unconfirmed`: no answer is known; `not_accepted`: "
+                "surely not taken; the others are the provider's word."
+            )
+        },
+        "AttemptView": {
+            "number": "1 for the first.",
+            "state": "How it went.",
+            "client_ref": "Our name for it towards the provider; every receipt carries it.",
+            "slot_at": "The time that the campaign's rate gave it.",
+            "started_at": "When it was recorded, just before the first byte could leave.",
+            "deadline_at": "Nothing of it leaves after this time.",
+            "ended_at": "When its answer was known.",
+            "reason": "Why it went wrong, for machines.",
+            "detail": "The same in a sentence for people.",
+            "http_status": "The provider's HTTP status.",
+            "provider_code": "The provider's or the carrier's error code.",
+            "message_uuid": "The provider's id.",
+            "price": "What it cost, as the provider reported it.",
+            "currency": "The currency of the price.",
+            "network_code": "The recipient's network.",
+        },
+        "InboundList": {
+            "messages": "The messages, the newest first.",
+            "next_cursor": _PAGE_CURSOR,
+        },
+        "InboundView": {
+            "id": "The message's id: `inb_` and 26 characters that sort by time.",
+            "from": "The phone, as E.164; null where the carrier hides it.",
+            "to": "Our number.",
+            "channel": "`mms` or `sms`.",
+            "text": "What it says.",
+            "media": "The attachments.",
+            "message_uuid": "The provider's id.",
+            "sent_at": "When the provider got it.",
+            "received_at": "When we got it.",
+        },
+        "InboundMediaView": {
+            OWN: "One attachment that a phone sent; the provider keeps it for 48 hours.",
+            "kind": "What it is.",
+            "url": "Where it is, while the provider keeps it.",
+            "name": "Its file name.",
+        },
+        "Readiness": {
+            OWN: "Whether this process can do its work.",
+            "status": "`degraded`: it works, but something does not send or arrive.",
+            "findings": "What is wrong; empty where nothing is.",
+        },
+        "Finding": {
+            OWN: "One thing that is wrong.",
+            "what": "What it is about.",
+            "reason": "Why, for machines.",
+            "detail": "Why, and the next step, in a sentence for people.",
+        },
+        "Problem": {
+            OWN: "An error (RFC 9457). `code` never changes its meaning.",
+            "type": "An address that names the kind of error.",
+            "title": "The kind of error, in words.",
+            "status": "The HTTP status.",
+            "code": "The kind of error, for machines.",
+            "detail": "What is wrong with this request.",
+            "errors": "Each field at fault.",
+        },
+        "ProblemError": {
+            "field": "The field as you wrote it, such as `media[0].url`.",
+            "code": "The rule that it breaks, for machines.",
+            "message": "The rule in a sentence.",
+        },
+    }
+)
+
+PARAMETERS: Mapping[str, str] = MappingProxyType(
+    {
+        "message_id": "The message's id.",
+        "to": "Only those to this number.",
+        "from": "Only those from this number.",
+        "state": "Only those in this state.",
+        "reference": "Only those with this reference.",
+        "since": "Only those accepted at this time or later (RFC 3339, with zone).",
+        "until": "Only those accepted before this time.",
+        "cursor": "The `next_cursor` of the page before.",
+        "limit": "How many at most.",
+        "Idempotency-Key": (
+            "Makes a repeated request harmless: it gets the first answer, with "
+            "`Idempotent-Replayed: true`. 1 to 255 visible ASCII characters, with or without "
+            "quotes; kept for at least 24 hours. Refused input uses up no key."
+        ),
+    }
+)

@@ -1,0 +1,55 @@
+"""What the routes need: made once by bootstrap, kept in the application's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from wirephoto.api.auth import Keys
+    from wirephoto.clock import Clock
+    from wirephoto.engine.submission import Submissions
+    from wirephoto.ids import Ids
+    from wirephoto.storage.batch import GroupCommit
+    from wirephoto.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """How the provider's webhooks are proven genuine.
+
+    `secrets` are signature secrets; without one only unsigned webhooks from this machine are
+    taken, and only where `unsigned_loopback` says so.
+    """
+
+    account_id: str
+    tenant_id: str
+    secrets: tuple[str, ...] = ()
+    api_key: str | None = None
+    application_id: str | None = None
+    unsigned_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes need."""
+
+    database: Database
+    commits: GroupCommit
+    clock: Clock
+    ids: Ids
+    keys: Keys
+    submissions: Submissions
+    webhooks: WebhookSettings
+    sync_wait: timedelta
+    roles: frozenset[str]
+    failing_duties: Callable[[], list[str]]
+
+
+def services_of(app: Litestar) -> Services:
+    """Return the application's services."""
+    return cast("Services", app.state.services)

@@ -1,0 +1,128 @@
+"""The provider's webhooks: verify, store, answer 200; they are applied later."""
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery, QueryParameter
+
+from wirephoto.api.auth import Requirement, caller_of
+from wirephoto.api.messages import PAGE_MAX, AnyRequest, json_answer, phone_number
+from wirephoto.api.problems import problem
+from wirephoto.api.services import WebhookSettings, services_of
+from wirephoto.api.views import InboundList, inbound_view
+from wirephoto.domain.api_key import Scope
+from wirephoto.engine.inbound import INBOUND, STATUS
+from wirephoto.errors import WebhookUnverified
+from wirephoto.storage.webhooks import Webhook, list_inbound, store_webhooks
+from wirephoto.telemetry import LogEvent, get_log
+from wirephoto.vonage.signature import verify
+
+_log = get_log()
+
+BODY_BYTES_MAX = 256_000
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_STORED = ResponseSpec(None, description="Stored; it is applied later")
+_OPT = {
+    "open": True,
+    "body": Any,
+    "problems": ("too_large", "webhook_unverified", "unavailable"),
+}
+
+
+@post(
+    "/webhooks/status",
+    request_max_body_size=BODY_BYTES_MAX,
+    status_code=200,
+    operation_id="take_receipt",
+    summary="Receipts of the provider",
+    responses={200: _STORED},
+    opt=_OPT,
+)
+async def status(request: AnyRequest) -> Response[Any]:
+    """Take a receipt. What cannot be verified gets 503, so that the provider repeats it."""
+    return await _take(request, STATUS)
+
+
+@post(
+    "/webhooks/inbound",
+    request_max_body_size=BODY_BYTES_MAX,
+    status_code=200,
+    operation_id="take_inbound",
+    summary="Messages from phones",
+    responses={200: _STORED},
+    opt=_OPT,
+)
+async def inbound(request: AnyRequest) -> Response[Any]:
+    """Take a message from a phone. What cannot be verified gets 503, so that it is repeated."""
+    return await _take(request, INBOUND)
+
+
+async def _take(request: AnyRequest, kind: str) -> Response[Any]:
+    services = services_of(request.app)
+    body = await request.body()
+    now = services.clock.now()
+    try:
+        jti = _verified_jti(request, body, services.webhooks, now)
+    except WebhookUnverified as error:
+        _log.warning(LogEvent.WEBHOOK_REFUSED, kind=kind, reason=error.reason)
+        # A 4xx would lose a genuine webhook for good (contract 2.4).
+        detail = "The webhook cannot be verified; repeat it signed."
+        return problem("webhook_unverified", detail)
+    webhook = Webhook(
+        tenant_id=services.webhooks.tenant_id,
+        account_id=services.webhooks.account_id,
+        kind=kind,
+        jti=f"{kind}:{jti}",
+        # PostgreSQL's text cannot hold a null character, and JSON never has a bare one.
+        body=body.decode("utf-8", "replace").replace("\x00", "\ufffd"),
+        received_at=now,
+    )
+    await services.commits.run(store_webhooks, webhook)
+    return Response(b"", status_code=200, media_type="text/plain")
+
+
+def _verified_jti(
+    request: AnyRequest, body: bytes, settings: WebhookSettings, now: datetime
+) -> str:
+    authorization = request.headers.get("authorization")
+    client = request.client.host if request.client else ""
+    if settings.unsigned_loopback and authorization is None and client in _LOOPBACK:
+        return "unsigned-" + hashlib.sha256(body).hexdigest()
+    return verify(
+        authorization,
+        body,
+        secrets=settings.secrets,
+        api_key=settings.api_key,
+        application_id=settings.application_id,
+        now=now,
+    ).jti
+
+
+@get(
+    "/v1/inbound",
+    before_request=Requirement(Scope.READ),
+    operation_id="list_inbound",
+    summary="List what phones said",
+    responses={200: ResponseSpec(InboundList, description="A page, the newest first")},
+)
+async def list_inbound_page(
+    request: AnyRequest,
+    sender: Annotated[str | None, QueryParameter(name="from")] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
+) -> Response[Any]:
+    """List inbound messages, by the phone that sent them."""
+    async with services_of(request.app).database.read() as tx:
+        found = await list_inbound(
+            tx,
+            caller_of(request).tenant_id,
+            sender=phone_number("from", sender),
+            before_id=cursor,
+            limit=limit + 1,
+        )
+    page, more = found[:limit], len(found) > limit
+    views = [inbound_view(message) for message in page]
+    return json_answer(InboundList(views, page[-1].id if more else None))

@@ -1,0 +1,348 @@
+"""Build each object once from the settings; start in order, stop in reverse."""
+
+import asyncio
+import contextlib
+import fcntl
+import socket
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import TextIO
+from urllib.parse import urlsplit
+
+import uvicorn
+from litestar import Litestar
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from wirephoto.api.app import create_app
+from wirephoto.api.auth import HOW_TO_MAKE_A_KEY, Keys
+from wirephoto.api.services import Services, WebhookSettings
+from wirephoto.clock import Clock
+from wirephoto.config import Role, Settings
+from wirephoto.config.settings import MediaMode
+from wirephoto.domain.message import Category
+from wirephoto.domain.phone import sender_kind
+from wirephoto.domain.request import RequestRules
+from wirephoto.domain.retry import RetryPolicy
+from wirephoto.egress import Egress
+from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings, Provider
+from wirephoto.engine.inbound import Inbound
+from wirephoto.engine.loop import Duty, Runner
+from wirephoto.engine.maintenance import Expirer, Pruner, Rescuer
+from wirephoto.engine.preparation import Preparation
+from wirephoto.engine.senders import SenderDirectory
+from wirephoto.engine.submission import Submissions
+from wirephoto.errors import SettingsInvalid
+from wirephoto.ids import Ids
+from wirephoto.media.pipeline import check
+from wirephoto.storage.batch import GroupCommit
+from wirephoto.storage.database import Database, open_database
+from wirephoto.storage.migrations import upgrade
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
+from wirephoto.storage.senders import Sender, configure_defaults, load_senders, probe_now
+from wirephoto.telemetry import LogEvent, get_log
+from wirephoto.vonage.client import VonageClient
+
+_log = get_log()
+
+FAILURES_MAX = 3
+"""Turns in a row that a duty may fail before the process says that it cannot do its work."""
+_PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
+
+
+class Gateway:
+    """One process of the gateway: its roles over one database.
+
+    `start` before use and `stop` afterwards, in the same event loop. `clock`, `ids`, `random` and
+    `provider` are handed in by tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        ids: Ids | None = None,
+        random: Random | None = None,
+        provider: Provider | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database = open_database(settings.database_url.get_secret_value())
+        self.commits = GroupCommit(self.database)
+        self.runners: list[Runner] = []
+        self._ids = ids or Ids()
+        self._random = random or Random()  # noqa: S311 - jitter, not a secret
+        self._client: VonageClient | None = None
+        self._provider = provider
+        self._egress = Egress(clock, allow=settings.egress_allow)
+        self._lock: TextIO | None = None
+        self.dispatcher: Dispatcher | None = None
+        self.keys = Keys(self.database, clock, first_key=_revealed(settings.api_key))
+        self.app: Litestar = create_app(self._services())
+
+    async def start(self) -> None:
+        """Bring the schema up to date, then start every duty of the roles.
+
+        Raises:
+            SettingsInvalid: another process serves the SQLite file, or there is no sender.
+            SchemaMismatch: the database is newer than this code.
+            StorageUnavailable: the database cannot be reached.
+        """
+        settings = self.settings
+        _log.info(LogEvent.GATEWAY_STARTING, roles=sorted(settings.roles))
+        self._lock = _lock_file(settings.database_url)
+        revision = await upgrade(self.database)
+        _log.info(LogEvent.DATABASE_MIGRATED, revision=revision)
+        await self._configure()
+        await self.database.listen()
+        if Role.DISPATCH in settings.roles and not self.database.is_postgres:
+            await Rescuer(self.database, self.clock, self._ids).release_all()
+        self.runners = [Runner(duty, self.clock) for duty in self._duties()]
+        for runner in self.runners:
+            runner.start()
+        if not await self.keys.any_exists():
+            _log.warning(LogEvent.API_KEY_MISSING, detail=HOW_TO_MAKE_A_KEY)
+        _log.info(LogEvent.GATEWAY_STARTED)
+
+    async def stop(self) -> None:
+        """Finish what is on the wire, return the rest to the queue, close everything."""
+        _log.info(LogEvent.GATEWAY_STOPPING)
+        if self.dispatcher:
+            await self.dispatcher.stop(self.settings.stop_grace_s)
+        for runner in reversed(self.runners):
+            await runner.stop()
+        await self.commits.drain()
+        if self._client:
+            await self._client.close()
+        await self._egress.close()
+        await self.database.close()
+        if self._lock:
+            self._lock.close()
+        _log.info(LogEvent.GATEWAY_STOPPED)
+
+    def _services(self) -> Services:
+        settings = self.settings
+        submissions = Submissions(
+            commits=self.commits,
+            clock=self.clock,
+            ids=self._ids,
+            directory=SenderDirectory(self.database, self.clock),
+            rules=RequestRules(
+                default_sender=settings.vonage_sender_number,
+                default_category=Category(settings.default_category),
+                expires_after=timedelta(hours=settings.expires_after_h),
+                real_provider=_is_real_provider(settings.vonage_base_url),
+                egress_allow=settings.egress_allow,
+            ),
+            media_is_checked=settings.media_mode is MediaMode.CHECK,
+        )
+        return Services(
+            database=self.database,
+            commits=self.commits,
+            clock=self.clock,
+            ids=self._ids,
+            keys=self.keys,
+            submissions=submissions,
+            webhooks=WebhookSettings(
+                account_id=DEFAULT_ACCOUNT,
+                tenant_id=DEFAULT_TENANT,
+                secrets=tuple(s.get_secret_value() for s in settings.vonage_signature_secret),
+                api_key=settings.vonage_api_key,
+                application_id=settings.vonage_application_id,
+                unsigned_loopback=settings.webhooks_unsigned == "loopback",
+            ),
+            sync_wait=timedelta(seconds=settings.sync_wait_s),
+            roles=frozenset(role.value for role in settings.roles),
+            failing_duties=self._failing_duties,
+        )
+
+    def _failing_duties(self) -> list[str]:
+        return [r.duty.name for r in self.runners if r.failures >= FAILURES_MAX]
+
+    async def _configure(self) -> None:
+        settings, now = self.settings, self.clock.now()
+        async with self.database.transaction() as tx:
+            await configure_defaults(
+                tx,
+                account_rate=settings.account_rate,
+                sender=_first_sender(settings.vonage_sender_number),
+                sender_rate=settings.sender_rate,
+                now=now,
+            )
+            if Role.DISPATCH in settings.roles:
+                await probe_now(tx, now)
+            senders = await load_senders(tx)
+        if Role.DISPATCH in settings.roles and not senders:
+            raise SettingsInvalid(["VONAGE_SENDER_NUMBER: required: there is no sender yet"])
+
+    def _duties(self) -> Iterator[Duty]:
+        roles = self.settings.roles
+        retry = RetryPolicy(tries_max=self.settings.tries_max)
+        if Role.MEDIA in roles:
+            yield Preparation(
+                database=self.database,
+                commits=self.commits,
+                check=partial(check, egress=self._egress),
+                clock=self.clock,
+                ids=self._ids,
+                random=self._random,
+                retry=retry,
+            )
+        if Role.DISPATCH in roles:
+            self.dispatcher = self._make_dispatcher(retry)
+            yield self.dispatcher
+        if Role.INBOUND in roles:
+            yield Inbound(self.database, self.clock, self._ids)
+        if Role.MAINTENANCE in roles:
+            yield Rescuer(self.database, self.clock, self._ids)
+            yield Expirer(self.database, self.clock, self._ids)
+            keep = timedelta(hours=self.settings.idempotency_keep_h)
+            yield Pruner(self.database, self.clock, keys_keep=keep)
+
+    def _make_dispatcher(self, retry: RetryPolicy) -> Dispatcher:
+        settings = self.settings
+        return Dispatcher(
+            database=self.database,
+            commits=self.commits,
+            provider=self._provider or self._make_client(),
+            clock=self.clock,
+            ids=self._ids,
+            random=self._random,
+            settings=DispatchSettings(
+                account_id=DEFAULT_ACCOUNT,
+                in_flight_max=settings.in_flight_max,
+                lease_s=settings.lease_s,
+                submit_timeout_s=settings.submit_timeout_s,
+                retry=retry,
+            ),
+        )
+
+    def _make_client(self) -> VonageClient:
+        settings = self.settings
+        assert settings.vonage_application_id, "required for the role dispatch"
+        assert settings.private_key, "required for the role dispatch"
+        self._client = VonageClient(
+            base_url=settings.vonage_base_url,
+            application_id=settings.vonage_application_id,
+            private_key=settings.private_key.get_secret_value(),
+            clock=self.clock,
+            ids=self._ids,
+            jwt_reuse=settings.jwt_reuse,
+            connections=settings.in_flight_max,
+        )
+        return self._client
+
+
+class HttpServer:
+    """Serves an application on a socket that listens, until told to stop."""
+
+    def __init__(self, app: Litestar, listener: socket.socket, *, grace_s: float) -> None:
+        self._socket = listener
+        self._server = _QuietServer(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=max(1, int(grace_s)),
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+
+    async def stop(self) -> None:
+        """Answer what has been asked, then take no more."""
+        self._server.should_exit = True
+        if self._task:
+            await self._task
+
+
+class _QuietServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has one place that decides to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def listen(host: str, port: int) -> tuple[socket.socket, str]:
+    """Take an address of this machine; return the socket and the URL. Port 0 takes a free port.
+
+    Raises:
+        OSError: the address is in use, or is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=2048)
+    return listener, f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
+    """Run a gateway with its HTTP server for as long as the block runs."""
+    server = HttpServer(gateway.app, listener, grace_s=gateway.settings.stop_grace_s)
+    try:
+        await gateway.start()
+        await server.start()
+        yield
+    finally:
+        await server.stop()
+        await gateway.stop()
+
+
+async def open_current(database_url: SecretStr) -> Database:
+    """Return the database with its schema up to date, for a command beside the gateway."""
+    database = open_database(database_url.get_secret_value())
+    await upgrade(database)
+    return database
+
+
+def _lock_file(database_url: SecretStr) -> TextIO | None:
+    """Hold the lock of a SQLite file: one gateway serves it."""
+    url = make_url(database_url.get_secret_value())
+    if url.get_backend_name() != "sqlite":
+        return None
+    path = Path(f"{url.database}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise SettingsInvalid(
+            ["DATABASE_URL: another process serves this SQLite file; use PostgreSQL for several"]
+        ) from error
+    return lock
+
+
+def _first_sender(number: str | None) -> Sender | None:
+    kind = sender_kind(number) if number else None
+    if number is None or kind is None:
+        return None
+    return Sender(
+        number=number,
+        tenant_id=DEFAULT_TENANT,
+        campaign_id=DEFAULT_CAMPAIGN,
+        account_id=DEFAULT_ACCOUNT,
+        kind=kind.value,
+    )
+
+
+def _is_real_provider(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    return f".{host}".endswith(_PROVIDER_DOMAINS)
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

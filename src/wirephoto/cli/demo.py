@@ -1,0 +1,125 @@
+"""`wirephoto demo`: gateway and simulator in one process, without an account."""
+
+import json
+import sys
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from wirephoto.bootstrap import Gateway, listen, served
+from wirephoto.cli.client import GatewayClient
+from wirephoto.cli.keys import create_key
+from wirephoto.cli.running import run, until_told_to_stop
+from wirephoto.clock import SystemClock
+from wirephoto.config import Settings, load_settings
+from wirephoto.domain.api_key import Scope
+from wirephoto.simulator.app import Simulator
+from wirephoto.simulator.settings import Credentials, make_credentials
+from wirephoto.telemetry import configure_logging
+
+RECIPIENT = "+12125550123"
+SENDER = "12025550100"
+CAPTION = "Greetings from the demo"
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 3000,
+    once: Annotated[
+        bool, typer.Option("--once", help="Send the sample picture, then exit.")
+    ] = False,
+    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path(
+        "data/demo"
+    ),
+) -> None:
+    """Run gateway and simulator together and send a sample picture: no account is needed.
+
+    Example: wirephoto demo --once
+    """
+    configure_logging("console", "warning")
+    try:
+        delivered = run(_demo(port, data_dir, once=once))
+    except OSError as error:
+        print(f"127.0.0.1:{port}: {error.strerror or error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    if not delivered:
+        raise typer.Exit(1)
+
+
+async def _demo(port: int, data_dir: Path, *, once: bool) -> bool:
+    listener, url = listen("127.0.0.1", port)
+    credentials = make_credentials()
+    simulator = Simulator(
+        replace(
+            credentials.settings(),
+            status_url=f"{url}/webhooks/status",
+            inbound_url=f"{url}/webhooks/inbound",
+        )
+    )
+    simulator_url = await simulator.start()
+    settings = _settings(credentials, simulator_url, data_dir)
+    try:
+        async with served(Gateway(settings, clock=SystemClock()), listener):
+            _, key = await create_key(settings, "demo", [Scope.ADMIN])
+            delivered = await _send_sample(url, key, simulator_url)
+            if not once:
+                _explain(url, key, simulator_url)
+                await until_told_to_stop()
+            return delivered
+    finally:
+        await simulator.stop()
+
+
+def _settings(credentials: Credentials, simulator_url: str, data_dir: Path) -> Settings:
+    return load_settings(
+        {
+            "vonage_api_key": credentials.api_key,
+            "vonage_api_secret": credentials.api_secret,
+            "vonage_application_id": credentials.application_id,
+            "vonage_private_key": credentials.private_key,
+            "vonage_signature_secret": credentials.signature_secret,
+            "vonage_sender_number": SENDER,
+            "vonage_base_url": simulator_url,
+            "database_url": f"sqlite:///{data_dir / 'wirephoto.db'}",
+            "egress_allow": "127.0.0.0/8",
+        },
+        env_file=None,
+    )
+
+
+async def _send_sample(url: str, key: str, simulator_url: str) -> bool:
+    """Send the sample picture and show its timeline; tell whether it was delivered."""
+    picture = f"{simulator_url}/simulator/sample.jpg"
+    print(f"A picture goes to {RECIPIENT}:")
+    state = ""
+    async with GatewayClient(url, key) as gateway:
+        body = {"to": RECIPIENT, "text": CAPTION, "media": [{"url": picture}]}
+        message = await gateway.send(body, key=str(uuid4()))
+        async for event in gateway.follow(message["id"]):
+            state = event["type"].removeprefix("message.")
+            at = datetime.fromisoformat(event["at"]).strftime("%H:%M:%S.%f")[:-3]
+            print(f"  {at}  {state}", flush=True)
+    return state == "delivered"
+
+
+def _explain(url: str, key: str, simulator_url: str) -> None:
+    picture = f"{simulator_url}/simulator/sample.jpg"
+    body = json.dumps({"recipient": RECIPIENT, "imageUrl": picture, "caption": "Hello"})
+    print(
+        f"""
+The gateway listens on {url} (its HTTP interface: {url}/docs),
+the simulated provider on {simulator_url}. API key:
+
+  {key}
+
+Send another picture:
+
+  curl -X POST {url}/send-mms -H "X-API-Key: {key}" \\
+    -H "Content-Type: application/json" -d '{body}'
+
+Ctrl-C ends the demo.""",
+        flush=True,
+    )

@@ -1,0 +1,57 @@
+"""`wirephoto send`: send a picture through a running gateway."""
+
+import asyncio
+import sys
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from wirephoto.cli.client import GatewayClient, GatewayRefused
+
+DELIVERED = frozenset({"delivered", "read"})
+
+
+def send(
+    to: Annotated[str, typer.Argument(help="The recipient's US number.")],
+    picture: Annotated[str, typer.Argument(help="The picture's public address.")],
+    caption: Annotated[str | None, typer.Option(help="Text below the picture.")] = None,
+    sender: Annotated[str | None, typer.Option("--from", help="One of your senders.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to the carrier's word.")] = False,
+    url: Annotated[
+        str, typer.Option(envvar="WIREPHOTO_URL", help="Where the gateway is.")
+    ] = "http://127.0.0.1:3000",
+    key: Annotated[
+        str, typer.Option(envvar="WIREPHOTO_API_KEY", help="An API key with the scope `send`.")
+    ] = "",
+) -> None:
+    """Send a picture through a running gateway and print the message's id.
+
+    With --wait the exit code is 0 only when it was delivered.
+
+    Example: wirephoto send +12125550123 https://example.com/cat.jpg --caption "A cat" --wait
+    """
+    if not key:
+        print("WIREPHOTO_API_KEY: required: make one with `wirephoto keys create`", file=sys.stderr)
+        raise typer.Exit(2)
+    body: dict[str, Any] = {"to": to, "media": [{"url": picture}]}
+    body |= {name: value for name, value in (("text", caption), ("from", sender)) if value}
+    try:
+        state = asyncio.run(_send(url, key, body, wait=wait))
+    except GatewayRefused as refused:
+        print(refused, file=sys.stderr)
+        raise typer.Exit(1) from refused
+    if wait and state not in DELIVERED:
+        raise typer.Exit(1)
+
+
+async def _send(url: str, key: str, body: dict[str, Any], *, wait: bool) -> str:
+    async with GatewayClient(url, key) as gateway:
+        message = await gateway.send(body, key=str(uuid4()))
+        print(message["id"], flush=True)
+        state: str = message["state"]
+        if wait:
+            async for event in gateway.follow(message["id"]):
+                state = event["type"].removeprefix("message.")
+                print(f"{event['at']}  {state}  {event['data'].get('detail', '')}".rstrip())
+        return state

@@ -1,0 +1,213 @@
+"""What a caller asks for, and the rules that it must keep: pure."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+
+from wirephoto.domain.address import Network
+from wirephoto.domain.message import Category, Media, MediaKind, Priority
+from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
+from wirephoto.domain.url import check_url
+from wirephoto.errors import Fault, RequestRefused
+
+TEXT_CHARS_MAX = 3000
+"""Longest caption that the provider takes (contract 1.4)."""
+MEDIA_MAX = 10
+"""Attachments of one message; what other providers document (facts 4.1), ours does not say."""
+METADATA_PAIRS_MAX = 20
+METADATA_KEY_CHARS_MAX = 40
+METADATA_VALUE_CHARS_MAX = 500
+REFERENCE_CHARS_MAX = 200
+AHEAD_MAX = timedelta(days=30)
+"""How far ahead a message may be scheduled or expire (DESIGN, rule 11)."""
+PAST_MAX = timedelta(hours=1)
+"""How far in the past `send_at` may lie and still mean now: a clock, not a mistake."""
+
+AwareInstant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class MediaRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One attachment: a public address that the provider and the phone can fetch."""
+
+    url: str
+    kind: MediaKind = MediaKind.IMAGE
+
+
+class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A message to send."""
+
+    to: str
+    from_: str | None = msgspec.field(name="from", default=None)
+    text: str | None = None
+    media: list[MediaRequest] = []
+    category: Category | None = None
+    priority: Literal["urgent", "normal", "bulk"] = "normal"
+    send_at: AwareInstant | None = None
+    expires_at: AwareInstant | None = None
+    metadata: dict[str, str] = {}
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRules:
+    """What the settings decide of the rules.
+
+    `real_provider` says that messages reach phones, so that fictional numbers are refused.
+    """
+
+    default_sender: str | None
+    default_category: Category
+    expires_after: timedelta
+    real_provider: bool
+    egress_allow: Sequence[Network] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A request that keeps the rules, in our own forms."""
+
+    recipient: str
+    sender: str
+    text: str | None
+    media: tuple[Media, ...]
+    category: Category
+    priority: Priority
+    due_at: datetime
+    expires_at: datetime
+    metadata: Mapping[str, str]
+    reference: str | None
+
+
+_PRIORITIES = {priority.name.lower(): priority for priority in Priority}
+
+
+def check_request(
+    request: MessageRequest,
+    rules: RequestRules,
+    *,
+    senders: Collection[str],
+    live: bool,
+    now: datetime,
+) -> Draft:
+    """Return what `request` asks for.
+
+    `senders` are the caller's own numbers; `live` tells whether its key reaches the real provider.
+
+    Raises:
+        RequestRefused: with every rule that it breaks.
+    """
+    faults: list[Fault] = []
+    recipient = _recipient(request.to, senders, rules, live=live, faults=faults)
+    sender = _sender(request.from_, rules, senders, faults)
+    _check_content(request, rules, faults)
+    _check_labels(request, faults)
+    due_at, expires_at = _times(request, rules, now, faults)
+    if faults:
+        raise RequestRefused(faults)
+    return Draft(
+        recipient=recipient,
+        sender=sender,
+        text=request.text or None,
+        media=tuple([Media(media.url, media.kind) for media in request.media]),
+        category=request.category or rules.default_category,
+        priority=_PRIORITIES[request.priority],
+        due_at=due_at.astimezone(UTC),
+        expires_at=expires_at.astimezone(UTC),
+        metadata=request.metadata,
+        reference=request.reference,
+    )
+
+
+def _recipient(
+    to: str, senders: Collection[str], rules: RequestRules, *, live: bool, faults: list[Fault]
+) -> str:
+    number = parse_recipient(to, fictional_allowed=not (live and rules.real_provider))
+    if isinstance(number, Refusal):
+        faults.append(Fault("to", number.reason, number.message))
+        return ""
+    if number.e164 in senders:
+        faults.append(Fault("to", "own_number", "This is one of your own senders."))
+    return number.e164
+
+
+def _sender(
+    wanted: str | None, rules: RequestRules, senders: Collection[str], faults: list[Fault]
+) -> str:
+    if wanted is None:
+        if rules.default_sender in senders and rules.default_sender is not None:
+            return rules.default_sender
+        if len(senders) == 1:
+            return next(iter(senders))
+        why = "There is no sender yet." if not senders else "There are several senders."
+        faults.append(Fault("from", "required", f"{why} Name the one to send from."))
+        return ""
+    sender = parse_sender(wanted)
+    if isinstance(sender, Refusal):
+        faults.append(Fault("from", sender.reason, sender.message))
+        return ""
+    if sender not in senders:
+        faults.append(Fault("from", "unknown_sender", "This is not one of your senders."))
+    return sender
+
+
+def _check_content(request: MessageRequest, rules: RequestRules, faults: list[Fault]) -> None:
+    if not request.text and not request.media:
+        faults.append(Fault("media", "required", "Give a picture in `media`, or a `text`."))
+    if request.text:
+        if len(request.text) > TEXT_CHARS_MAX:
+            message = f"The text has more than {TEXT_CHARS_MAX} characters."
+            faults.append(Fault("text", "too_long", message))
+        _check_storable("text", request.text, faults)
+    if len(request.media) > MEDIA_MAX:
+        message = f"A message has at most {MEDIA_MAX} attachments."
+        faults.append(Fault("media", "too_many", message))
+    for index, media in enumerate(request.media[:MEDIA_MAX]):
+        if fault := check_url(media.url, allow=rules.egress_allow):
+            faults.append(Fault(f"media[{index}].url", fault.reason, fault.message))
+
+
+def _check_labels(request: MessageRequest, faults: list[Fault]) -> None:
+    if request.reference is not None:
+        if not 1 <= len(request.reference) <= REFERENCE_CHARS_MAX:
+            message = f"A reference has 1 to {REFERENCE_CHARS_MAX} characters."
+            faults.append(Fault("reference", "length", message))
+        _check_storable("reference", request.reference, faults)
+    if len(request.metadata) > METADATA_PAIRS_MAX:
+        message = f"At most {METADATA_PAIRS_MAX} pairs are kept."
+        faults.append(Fault("metadata", "too_many", message))
+        return
+    for key, value in request.metadata.items():
+        if not 1 <= len(key) <= METADATA_KEY_CHARS_MAX or len(value) > METADATA_VALUE_CHARS_MAX:
+            message = (
+                f"Keys have 1 to {METADATA_KEY_CHARS_MAX} characters, values at most "
+                f"{METADATA_VALUE_CHARS_MAX}."
+            )
+            faults.append(Fault("metadata", "length", message))
+        _check_storable("metadata", key + value, faults)
+
+
+def _check_storable(field: str, value: str, faults: list[Fault]) -> None:
+    if "\x00" in value:
+        faults.append(Fault(field, "null_character", "Text cannot hold the character U+0000."))
+
+
+def _times(
+    request: MessageRequest, rules: RequestRules, now: datetime, faults: list[Fault]
+) -> tuple[datetime, datetime]:
+    """Return when the message may leave, and when it is too old to."""
+    due_at = request.send_at or now
+    if due_at < now - PAST_MAX:
+        faults.append(Fault("send_at", "past", "This time is past."))
+    if due_at >= now + AHEAD_MAX:  # it would expire in the moment it is due
+        faults.append(Fault("send_at", "too_far", f"Less than {AHEAD_MAX.days} days ahead."))
+        due_at = now
+    due_at = max(due_at, now)
+    expires_at = request.expires_at or min(due_at + rules.expires_after, now + AHEAD_MAX)
+    if request.expires_at and expires_at <= due_at:
+        faults.append(Fault("expires_at", "too_soon", "It must lie after `send_at` and after now."))
+    if expires_at > now + AHEAD_MAX:
+        faults.append(Fault("expires_at", "too_far", f"At most {AHEAD_MAX.days} days ahead."))
+    return due_at, expires_at

@@ -1,0 +1,301 @@
+"""Claim due messages with a slot each, send each in its slot, record what became of it."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+from typing import Protocol
+
+from wirephoto.clock import Clock
+from wirephoto.domain.event import message_event
+from wirephoto.domain.follow import Pair, apply_answer, follow_answer, time_to_live_s
+from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
+from wirephoto.domain.outcome import Outcome, Verdict
+from wirephoto.domain.pacing import LATE_MAX
+from wirephoto.domain.retry import RetryPolicy
+from wirephoto.engine.claim import IDLE_REST_S, claim_due
+from wirephoto.engine.line import heed
+from wirephoto.errors import StorageUnavailable
+from wirephoto.ids import Ids
+from wirephoto.storage.batch import GroupCommit
+from wirephoto.storage.database import Database
+from wirephoto.storage.messages import (
+    Transition,
+    begin_sending,
+    get_attempt,
+    get_message,
+    record_transitions,
+)
+from wirephoto.telemetry import LogEvent, get_log
+
+_log = get_log()
+
+LEAD = timedelta(milliseconds=40)
+"""How long before its slot a message's attempt is recorded, so that the flush does not delay it."""
+RECORD_TRIES_MAX = 5
+"""How often an answer is applied again to a message that moved meanwhile."""
+RECORD_REST_S = 0.5
+"""How long to wait before an answer is stored again, when the database was out of reach."""
+SLOT_MISSED = Outcome(
+    Verdict.HELD_BACK,
+    reason="slot_missed",
+    detail="Its slot had passed before the request could leave; it takes the next one.",
+)
+HEAD_START_S = 0.03
+HEAD_START_S_MAX = 1.0
+"""How far ahead the first slot of a claim is: what recording claim and attempt may take.
+
+It doubles with each slot that is missed, so that a slow database delays messages but never keeps
+them from leaving, and shrinks again slowly.
+"""
+
+
+class Provider(Protocol):
+    """Where messages are submitted: the client of the real provider, or a test's."""
+
+    async def submit(self, submission: Submission, *, timeout_s: float) -> Outcome:
+        """Make one try; return what became of it, never raise for the network's faults."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """How one account is served: bounds in messages, times in seconds."""
+
+    account_id: str
+    in_flight_max: int = 256
+    lease_s: float = 30.0
+    submit_timeout_s: float = 30.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class Dispatcher:
+    """Sends one account's messages; any number of processes may run one each."""
+
+    name = "dispatch"
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        commits: GroupCommit,
+        provider: Provider,
+        clock: Clock,
+        ids: Ids,
+        random: Random,
+        settings: DispatchSettings,
+    ) -> None:
+        self._database = database
+        self._commits = commits
+        self._provider = provider
+        self._clock = clock
+        self._ids = ids
+        self._random = random
+        self._settings = settings
+        self._sending: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._halted = asyncio.Event()
+        self._starved = False
+        self._head_start_s = HEAD_START_S
+        self.bell = database.bell(MessageState.QUEUED.value)
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many messages this process has claimed or is sending."""
+        return len(self._sending)
+
+    async def turn(self) -> float:
+        """Claim what is due and start to send it; return how long to rest, in seconds."""
+        free = self._settings.in_flight_max - len(self._sending)
+        # A claim for a handful costs as much as one for many.
+        self._starved = free * 4 < self._settings.in_flight_max
+        if self._stopping.is_set() or self._starved:
+            return IDLE_REST_S
+        async with self._database.transaction() as tx:
+            claim = await claim_due(
+                tx,
+                self._settings.account_id,
+                now=self._clock.now(),
+                head_start=timedelta(seconds=self._head_start_s),
+                limit=free,
+                lease=timedelta(seconds=self._settings.lease_s),
+            )
+        self._halted.clear()
+        for message in claim.messages:
+            sending = asyncio.create_task(self._send(message, probe=claim.probe))
+            self._sending.add(sending)
+            sending.add_done_callback(self._sent)
+        return claim.rest_s
+
+    async def stop(self, grace_s: float) -> None:
+        """Return what has not left to the queue; wait up to `grace_s` seconds for answers."""
+        self._stopping.set()
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=grace_s)
+        left = list(self._sending)
+        for sending in left:
+            sending.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Return when nothing is in flight."""
+        while self._sending:
+            await asyncio.wait(self._sending)
+
+    def _sent(self, sending: "asyncio.Task[None]") -> None:
+        self._sending.discard(sending)
+        if self._starved and len(self._sending) * 4 <= self._settings.in_flight_max * 3:
+            self.bell.set()
+        if not sending.cancelled() and (error := sending.exception()):
+            _log.error(LogEvent.LOOP_FAILED, duty="send", error=str(error), exc_info=error)
+
+    async def _send(self, message: Message, *, probe: bool) -> None:
+        """Take one claimed message to its answer, or back to the queue."""
+        assert message.slot_at is not None, "a claim gives a slot"
+        await self._until(message, lead=LEAD)
+        now = self._clock.now()
+        held_back = self._stopping.is_set() or self._halted.is_set()
+        missed = now > message.slot_at + LATE_MAX
+        if held_back or missed:
+            self._adapt_head_start(missed=missed)
+            await self._release(message)
+            return
+        pair = self._begin(message)
+        begun = Transition(
+            pair.message,
+            event=message_event(self._ids.new("evt", now), pair.message, pair.attempt),
+            begun=pair.attempt,
+        )
+        if not await self._commits.run(begin_sending, begun):
+            await self._expire(message)
+            return
+        await self._until(message, lead=timedelta())
+        outcome = await self._submit(pair)
+        self._adapt_head_start(missed=outcome is SLOT_MISSED)
+        await self._settle(pair, outcome, probe=probe)
+
+    async def _until(self, message: Message, *, lead: timedelta) -> None:
+        assert message.slot_at is not None, "a claim gives a slot"
+        wait_s = (message.slot_at - lead - self._clock.now()).total_seconds()
+        if wait_s > 0:
+            await self._clock.sleep(wait_s)
+
+    def _adapt_head_start(self, *, missed: bool) -> None:
+        factor = 2.0 if missed else 0.99
+        self._head_start_s = min(HEAD_START_S_MAX, max(HEAD_START_S, self._head_start_s * factor))
+
+    def _begin(self, message: Message) -> Pair:
+        """Return the message in `sending` with its new attempt: stored before a byte leaves."""
+        now = self._clock.now()
+        budget = timedelta(seconds=self._settings.submit_timeout_s)
+        attempt = Attempt(
+            id=self._ids.new("att", now),
+            tenant_id=message.tenant_id,
+            message_id=message.id,
+            number=message.attempts + 1,
+            client_ref=self._ids.client_ref(),
+            state=AttemptState.SENDING,
+            slot_at=message.slot_at,
+            started_at=now,
+            deadline_at=(message.slot_at or now) + LATE_MAX + budget,
+        )
+        sending = message.move_to(MessageState.SENDING, now)
+        return Pair(replace(sending, attempts=attempt.number), attempt)
+
+    async def _submit(self, pair: Pair) -> Outcome:
+        message, attempt, now = pair.message, pair.attempt, self._clock.now()
+        if message.slot_at is not None and now > message.slot_at + LATE_MAX:
+            return SLOT_MISSED
+        submission = Submission(
+            client_ref=attempt.client_ref,
+            sender=message.sender,
+            recipient=message.recipient,
+            text=message.text,
+            media=message.media,
+            ttl_s=time_to_live_s(message, now),
+        )
+        timeout_s = (attempt.deadline_at - now).total_seconds()
+        return await self._provider.submit(submission, timeout_s=timeout_s)
+
+    async def _settle(self, pair: Pair, outcome: Outcome, *, probe: bool) -> None:
+        """Record an answer, however the message has moved since, then heed what it says."""
+        message = await self._record_answer(pair, outcome)
+        _report(pair, outcome)
+        if outcome.verdict in (Verdict.STOP_LINE, Verdict.PAUSE_CAMPAIGN):
+            self._halted.set()
+        await heed(self._database, outcome, message, probe=probe, now=self._clock.now())
+
+    async def _record_answer(self, pair: Pair, outcome: Outcome) -> Message:
+        """Store an answer; while the database is out of reach, keep it and try again.
+
+        After the attempt's deadline whoever finds it may call it unconfirmed; the answer still
+        settles it when it can be stored at last.
+        """
+        tries = 0
+        while True:
+            try:
+                moved = self._answered(pair, outcome)
+                if moved is None or await self._commits.run(record_transitions, moved):
+                    return moved.message if moved else pair.message
+                pair = await self._reload(pair)
+            except StorageUnavailable:
+                await self._clock.sleep(RECORD_REST_S)
+                continue
+            tries += 1
+            assert tries < RECORD_TRIES_MAX, (
+                "a message moves a few times while its answer is stored"
+            )
+
+    def _answered(self, pair: Pair, outcome: Outcome) -> Transition | None:
+        now = self._clock.now()
+        attempt = apply_answer(pair.attempt, outcome, now)
+        message = follow_answer(
+            Pair(pair.message, attempt),
+            outcome,
+            policy=self._settings.retry,
+            jitter=self._random.random(),
+            now=now,
+        )
+        if message is not pair.message:
+            event = message_event(self._ids.new("evt", now), message, attempt)
+            return Transition(message, event=event, attempt=attempt)
+        if attempt == pair.attempt:
+            return None
+        return Transition(message.touched(now), attempt=attempt)
+
+    async def _reload(self, pair: Pair) -> Pair:
+        tenant_id = pair.message.tenant_id
+        async with self._database.read() as tx:
+            message = await get_message(tx, tenant_id, pair.message.id)
+            attempt = await get_attempt(tx, tenant_id, pair.attempt.id)
+        assert message is not None, "messages with an attempt in flight are not deleted"
+        assert attempt is not None, "attempts in flight are not deleted"
+        return Pair(message, attempt)
+
+    async def _release(self, message: Message) -> None:
+        """Give a claimed message back: nothing of it has left, and its slot is forfeited."""
+        released = message.move_to(MessageState.QUEUED, self._clock.now())
+        await self._commits.run(record_transitions, Transition(released))
+
+    async def _expire(self, message: Message) -> None:
+        """End a claimed message that grew too old; one that somebody else moved is theirs."""
+        now = self._clock.now()
+        if message.expires_at <= now:
+            expired = message.move_to(MessageState.EXPIRED, now, reason="expired")
+            event = message_event(self._ids.new("evt", now), expired)
+            await self._commits.run(record_transitions, Transition(expired, event=event))
+
+
+def _report(pair: Pair, outcome: Outcome) -> None:
+    facts = {
+        "message_id": pair.message.id,
+        "attempt": pair.attempt.number,
+        "reason": outcome.reason,
+        "http_status": outcome.http_status,
+    }
+    if outcome.verdict is Verdict.ACCEPTED:
+        _log.debug(LogEvent.ATTEMPT_SUBMITTED, **facts)
+    elif outcome.verdict is Verdict.UNKNOWN:
+        _log.warning(LogEvent.ATTEMPT_UNCONFIRMED, detail=outcome.detail, **facts)
+    else:
+        _log.info(LogEvent.ATTEMPT_REFUSED, verdict=outcome.verdict, detail=outcome.detail, **facts)

@@ -1,0 +1,170 @@
+"""Apply stored webhooks: receipts move attempts, inbound messages are kept."""
+
+from dataclasses import dataclass, field
+
+from wirephoto.clock import Clock
+from wirephoto.domain.event import message_event
+from wirephoto.domain.follow import Pair, apply_receipt, follow_receipt
+from wirephoto.domain.message import Attempt, Message
+from wirephoto.domain.outcome import Receipt
+from wirephoto.ids import Ids
+from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.messages import (
+    Transition,
+    find_attempts,
+    lock_messages,
+    record_transitions,
+)
+from wirephoto.storage.webhooks import (
+    WEBHOOK_STORED,
+    InboundMessage,
+    Webhook,
+    insert_inbound,
+    mark_applied,
+    waiting_webhooks,
+)
+from wirephoto.telemetry import LogEvent, get_log
+from wirephoto.vonage.wire import WireError, read_inbound, read_status
+
+_log = get_log()
+
+TURN_MAX = 200
+"""Webhooks that one turn applies."""
+REST_S = 1.0
+STATUS, INBOUND = "status", "inbound"
+UNMATCHED, UNREADABLE = "unmatched", "unreadable"
+
+
+class Inbound:
+    """Applies webhooks in the order in which they were stored."""
+
+    name = "inbound"
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self.bell = database.bell(WEBHOOK_STORED)
+
+    async def turn(self) -> float:
+        """Apply up to `TURN_MAX` webhooks; return how long to rest, in seconds."""
+        async with self._database.transaction() as tx:
+            waiting = await waiting_webhooks(tx, limit=TURN_MAX)
+            if not waiting:
+                return REST_S
+            outcomes = await self._apply_receipts(tx, [w for w in waiting if w.kind == STATUS])
+            for webhook in waiting:
+                if webhook.kind == INBOUND:
+                    outcomes[webhook.seq] = await self._keep_inbound(tx, webhook)
+            await mark_applied(tx, outcomes, self._clock.now())
+        for webhook in waiting:
+            _report(webhook, outcomes[webhook.seq])
+        return 0.0 if len(waiting) == TURN_MAX else REST_S
+
+    async def _apply_receipts(self, tx: Transaction, webhooks: list[Webhook]) -> dict[int, str]:
+        """Apply receipts in order; several for one message take a round each."""
+        outcomes: dict[int, str] = {}
+        receipts: list[tuple[int, Receipt]] = []
+        for webhook in webhooks:
+            try:
+                receipt = read_status(webhook.body.encode(), received_at=webhook.received_at)
+            except WireError:
+                outcomes[webhook.seq] = UNREADABLE
+            else:
+                receipts.append((webhook.seq, receipt))
+        known = await _known(tx, [receipt for _, receipt in receipts])
+        while receipts:
+            later: list[tuple[int, Receipt]] = []
+            moves: dict[str, Transition] = {}
+            for seq, receipt in receipts:
+                attempt = known.attempt_of(receipt)
+                if attempt is None:
+                    outcomes[seq] = UNMATCHED
+                elif attempt.message_id in moves:
+                    later.append((seq, receipt))
+                else:
+                    move = self._apply(known, attempt, receipt)
+                    outcomes[seq] = "applied" if move else "repeated"
+                    if move:
+                        moves[attempt.message_id] = move
+            recorded = await record_transitions(tx, list(moves.values()))
+            assert all(recorded), "the messages are locked"
+            receipts = later
+        return outcomes
+
+    def _apply(self, known: "_Known", attempt: Attempt, receipt: Receipt) -> Transition | None:
+        now = self._clock.now()
+        message = known.messages[attempt.message_id]
+        after = apply_receipt(attempt, receipt, now)
+        moved = follow_receipt(Pair(message, after), receipt, now)
+        if moved is message and after == attempt:
+            return None
+        event = None
+        if moved is message:
+            moved = message.touched(now)
+        else:
+            event = message_event(self._ids.new("evt", now), moved, after)
+        known.keep(moved, after)
+        return Transition(moved, event=event, attempt=after)
+
+    async def _keep_inbound(self, tx: Transaction, webhook: Webhook) -> str:
+        try:
+            inbound = read_inbound(webhook.body.encode(), received_at=webhook.received_at)
+        except WireError:
+            return UNREADABLE
+        stored = InboundMessage(
+            id=self._ids.new("inb", webhook.received_at),
+            tenant_id=webhook.tenant_id,
+            provider_message_id=inbound.provider_message_id,
+            sender=inbound.sender,
+            recipient=inbound.recipient,
+            channel=inbound.channel,
+            text=inbound.text,
+            media=inbound.media,
+            network_code=inbound.network_code,
+            sent_at=inbound.sent_at,
+            received_at=webhook.received_at,
+        )
+        return "applied" if await insert_inbound(tx, stored) else "repeated"
+
+
+@dataclass(slots=True)
+class _Known:
+    """The attempts that a turn's receipts name, with their messages, as they change."""
+
+    messages: dict[str, Message]
+    by_client_ref: dict[str, Attempt] = field(default_factory=dict)
+    by_provider_id: dict[str, Attempt] = field(default_factory=dict)
+
+    def attempt_of(self, receipt: Receipt) -> Attempt | None:
+        """Return the attempt that a receipt names: by our name first, the provider's second."""
+        attempt = self.by_client_ref.get(receipt.client_ref or "")
+        return attempt or self.by_provider_id.get(receipt.provider_message_id)
+
+    def keep(self, message: Message, attempt: Attempt) -> None:
+        """Remember a message and its attempt as they stand now."""
+        self.messages[message.id] = message
+        self.by_client_ref[attempt.client_ref] = attempt
+        if attempt.provider_message_id:
+            self.by_provider_id[attempt.provider_message_id] = attempt
+
+
+async def _known(tx: Transaction, receipts: list[Receipt]) -> _Known:
+    """Lock the messages first and read the attempts under their locks."""
+    refs = [receipt.client_ref for receipt in receipts if receipt.client_ref]
+    provider_ids = [receipt.provider_message_id for receipt in receipts]
+    found = await find_attempts(tx, refs, provider_ids)
+    messages = await lock_messages(tx, sorted({attempt.message_id for attempt in found}))
+    known = _Known(messages)
+    for attempt in await find_attempts(tx, refs, provider_ids):
+        known.keep(messages[attempt.message_id], attempt)
+    return known
+
+
+def _report(webhook: Webhook, outcome: str) -> None:
+    if outcome in (UNMATCHED, UNREADABLE):
+        _log.warning(LogEvent.RECEIPT_UNMATCHED, kind=webhook.kind, outcome=outcome)
+    elif webhook.kind == INBOUND:
+        _log.info(LogEvent.INBOUND_RECEIVED, outcome=outcome)
+    else:
+        _log.debug(LogEvent.RECEIPT_APPLIED, outcome=outcome)
