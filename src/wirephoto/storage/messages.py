@@ -23,11 +23,14 @@ from wirephoto.storage.rows import (
     ANSWERED_FIELDS,
     ATTEMPT_COLUMNS,
     ATTEMPT_FIELDS,
+    BEGUN,
+    BEGUN_FIELDS,
     EVENT_COLUMNS,
     MESSAGE_COLUMNS,
     MESSAGE_FIELDS,
     MOVED,
     MOVED_FIELDS,
+    Fields,
     event_values,
     message_columns,
     read_attempt,
@@ -70,7 +73,7 @@ async def record_transitions(tx: Transaction, rows: Sequence[Transition]) -> lis
 
     Its attempt and its event go with it, or not at all.
     """
-    return await _record(tx, rows, _move)
+    return await _record(tx, rows, _move, MOVED_FIELDS)
 
 
 async def begin_sending(tx: Transaction, rows: Sequence[Transition]) -> list[bool]:
@@ -79,10 +82,12 @@ async def begin_sending(tx: Transaction, rows: Sequence[Transition]) -> list[boo
     This is the last check, and its commit is the moment a message leaves (DESIGN, rule 8): one
     that has expired, or whose window has closed, does not go.
     """
-    return await _record(tx, rows, _move_to_sending)
+    return await _record(tx, rows, _move_to_sending, BEGUN_FIELDS)
 
 
-async def _record(tx: Transaction, rows: Sequence[Transition], statement: Statement) -> list[bool]:
+async def _record(
+    tx: Transaction, rows: Sequence[Transition], statement: Statement, fields: Fields
+) -> list[bool]:
     if not rows:
         return []
     instant = tx.database.instant
@@ -92,7 +97,7 @@ async def _record(tx: Transaction, rows: Sequence[Transition], statement: Statem
     for place, row in enumerate(rows):
         first.setdefault((row.message.id, row.message.version), place)
     parameter = [
-        [*identity, *MOVED_FIELDS.values(rows[first[identity]].message, instant)]
+        [*identity, *fields.values(rows[first[identity]].message, instant)]
         for identity in sorted(first)
     ]
     moved = await tx.execute(statement, {"rows": rows_json(parameter)})
@@ -130,32 +135,32 @@ async def _update_attempts(tx: Transaction, rows: Sequence[Attempt]) -> None:
 
 
 def _move(database: Database) -> Executable:
-    return _update_moved(_incoming(database))
+    return _update(_incoming(database, MOVED), MOVED)
 
 
 def _move_to_sending(database: Database) -> Executable:
-    incoming = _incoming(database)
+    incoming = _incoming(database, BEGUN)
     window_closes_at = messages.c.window_closes_at
-    return _update_moved(incoming).where(
+    return _update(incoming, BEGUN).where(
         is_state(messages.c.state, MessageState.CLAIMED),
         messages.c.expires_at > incoming.c.updated_at,
         or_(window_closes_at.is_(None), window_closes_at > incoming.c.updated_at),
     )
 
 
-def _update_moved(incoming: Subquery) -> ReturningUpdate[Any]:
+def _update(incoming: Subquery, names: tuple[str, ...]) -> ReturningUpdate[Any]:
     return (
         update(messages)
         .where(messages.c.id == incoming.c.id, messages.c.version == incoming.c.version - 1)
-        .values({"version": incoming.c.version} | {name: incoming.c[name] for name in MOVED})
+        .values({"version": incoming.c.version} | {name: incoming.c[name] for name in names})
         .returning(messages.c.id, messages.c.version)
     )
 
 
-def _incoming(database: Database) -> Subquery:
+def _incoming(database: Database, names: tuple[str, ...]) -> Subquery:
     return database.json_rows(
         {"id": messages.c.id.type, "version": messages.c.version.type}
-        | {name: messages.c[name].type for name in MOVED}
+        | {name: messages.c[name].type for name in names}
     )
 
 

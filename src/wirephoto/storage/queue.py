@@ -96,6 +96,8 @@ def _claim(database: Database) -> Executable:
             lease_until=bindparam("lease_until_new", type_=Instant),
             updated_at=now,
             hold_reason=None,
+            reason=None,
+            detail=None,
         )
         .returning(*message_columns())
     )

@@ -46,6 +46,8 @@ MOVED = (
     "final_at",
 )
 """What a move may change of a message."""
+BEGUN = ("state", "attempts", "lease_until", "updated_at")
+"""What the move to `sending` changes of a message."""
 ANSWERED = (
     "state",
     "ended_at",
@@ -98,6 +100,7 @@ class Fields:
 MESSAGE_FIELDS = Fields(MESSAGE_COLUMNS)
 ATTEMPT_FIELDS = Fields(ATTEMPT_COLUMNS)
 MOVED_FIELDS = Fields(MOVED)
+BEGUN_FIELDS = Fields(BEGUN)
 ANSWERED_FIELDS = Fields(ANSWERED)
 
 
@@ -110,7 +113,7 @@ def event_values(event: Event, instant: ToDriver) -> tuple[Any, ...]:
 
 def read_message(row: Row[Any]) -> Message:
     """Return the message of a row of `MESSAGE_COLUMNS`."""
-    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    fields = dict(zip(MESSAGE_COLUMNS, row, strict=True))
     fields["media"] = tuple(
         Media(url=part["url"], kind=MediaKind(part["kind"])) for part in fields["media"]
     )
@@ -123,6 +126,6 @@ def read_message(row: Row[Any]) -> Message:
 
 def read_attempt(row: Row[Any]) -> Attempt:
     """Return the attempt of a row of `ATTEMPT_COLUMNS`."""
-    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    fields = dict(zip(ATTEMPT_COLUMNS, row, strict=True))
     fields["state"] = AttemptState(fields["state"])
     return Attempt(**fields)

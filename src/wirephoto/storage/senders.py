@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Row, Table, bindparam, exists, or_, select, update
+from sqlalchemy import Executable, Row, ScalarSelect, Table, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.line import Stop
@@ -14,6 +14,7 @@ from wirephoto.domain.pacing import Pace
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
+    DEFAULT_CAMPAIGN,
     accounts,
     campaigns,
     messages,
@@ -69,13 +70,9 @@ async def lock_ready_campaigns(
 
 def _ready_campaigns(_database: Database) -> Executable:
     now = bindparam("now", type_=Instant)
-    has_due = exists().where(
-        messages.c.campaign_id == campaigns.c.id,
-        is_state(messages.c.state, MessageState.QUEUED),
-        # Named one by one so that the index is entered at each priority, never scanned.
-        messages.c.priority.in_([priority.value for priority in Priority]),
-        messages.c.due_at <= now,
-    )
+    # The first due instant of each priority is one step into the index. Asked whether any message
+    # is due, PostgreSQL may walk through all that wait, for it expects to find one soon.
+    has_due = or_(*[_first_due_at(priority) <= now for priority in Priority])
     may_send = or_(campaigns.c.stopped_at.is_(None), campaigns.c.probe_at <= now)
     ready = (
         select(campaigns.c.id)
@@ -94,6 +91,20 @@ def _ready_campaigns(_database: Database) -> Executable:
         .where(campaigns.c.id.in_(ready), may_send)
         .order_by(campaigns.c.id)
         .with_for_update()
+    )
+
+
+def _first_due_at(priority: Priority) -> ScalarSelect[datetime]:
+    return (
+        select(messages.c.due_at)
+        .where(
+            messages.c.campaign_id == campaigns.c.id,
+            is_state(messages.c.state, MessageState.QUEUED),
+            messages.c.priority == priority.value,
+        )
+        .order_by(messages.c.due_at)
+        .limit(1)
+        .scalar_subquery()
     )
 
 
@@ -151,20 +162,17 @@ async def stopped_lines(tx: Transaction) -> list[tuple[str, Line]]:
 
 
 @across_tenants("the settings of the one default account and campaign")
-async def configure_defaults(
-    tx: Transaction,
-    *,
-    account_rate: float,
-    sender: Sender | None,
-    sender_rate: float,
-    now: datetime,
-) -> None:
-    """Bring the default account and campaign, and the first sender, to what the settings say."""
-    await tx.execute(
-        update(accounts).where(accounts.c.id == DEFAULT_ACCOUNT).values(rate=account_rate)
-    )
-    if sender is None:
-        return
+async def set_default_rates(tx: Transaction, *, account_rate: float, sender_rate: float) -> None:
+    """Bring the default account and campaign to the rates that the settings say."""
+    for table, id_, rate in (
+        (accounts, DEFAULT_ACCOUNT, account_rate),
+        (campaigns, DEFAULT_CAMPAIGN, sender_rate),
+    ):
+        await tx.execute(update(table).where(table.c.id == id_).values(rate=rate))
+
+
+async def add_sender(tx: Transaction, sender: Sender, now: datetime) -> None:
+    """Store a sender unless it is there; the row carries its tenant."""
     insert_into = postgresql.insert if tx.database.is_postgres else sqlite.insert
     values = {
         "number": sender.number,
@@ -174,9 +182,6 @@ async def configure_defaults(
         "created_at": now,
     }
     await tx.execute(insert_into(senders).values(values).on_conflict_do_nothing())
-    await tx.execute(
-        update(campaigns).where(campaigns.c.id == sender.campaign_id).values(rate=sender_rate)
-    )
 
 
 @across_tenants("loaded once for the whole process; each sender carries its tenant")

@@ -78,8 +78,23 @@ def _insert_new(database: Database) -> Executable:
 
 
 @across_tenants("webhooks are applied in one order; each carries its tenant")
-async def waiting_webhooks(tx: Transaction, *, limit: int) -> list[Webhook]:
-    """Return the oldest webhooks that wait to be applied, locked until the transaction ends."""
+async def waiting_seqs(tx: Transaction, *, limit: int) -> list[int]:
+    """Return which webhooks wait to be applied, the oldest first, without locking them."""
+    query = (
+        select(webhooks.c.seq)
+        .where(webhooks.c.applied_at.is_(None))
+        .order_by(webhooks.c.seq)
+        .limit(limit)
+    )
+    return list((await tx.execute(query)).scalars())
+
+
+@across_tenants("webhooks are applied in one order; each carries its tenant")
+async def waiting_webhooks(tx: Transaction, *, limit: int, seq: int | None = None) -> list[Webhook]:
+    """Return the oldest webhooks that wait to be applied, locked until the transaction ends.
+
+    With `seq` it is only that one, if it still waits.
+    """
     names = ("seq", *_STORED)
     query = (
         select(*[webhooks.c[name] for name in names])
@@ -88,6 +103,8 @@ async def waiting_webhooks(tx: Transaction, *, limit: int) -> list[Webhook]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    if seq is not None:
+        query = query.where(webhooks.c.seq == seq)
     return [Webhook(**row._mapping) for row in await tx.execute(query)]  # noqa: SLF001
 
 
@@ -101,6 +118,19 @@ async def mark_applied(tx: Transaction, outcomes: dict[int, str], now: datetime)
         await tx.execute(
             update(webhooks).where(webhooks.c.seq.in_(seqs)).values(applied_at=now, outcome=outcome)
         )
+
+
+@across_tenants("the webhook was found by its place, whoever it belongs to")
+async def count_failed_try(tx: Transaction, seq: int) -> int:
+    """Count one more try to apply a webhook that failed; return how many there were."""
+    counted = await tx.execute(
+        update(webhooks)
+        .where(webhooks.c.seq == seq)
+        .values(tries=webhooks.c.tries + 1)
+        .returning(webhooks.c.tries)
+    )
+    tries: int = counted.scalar_one()
+    return tries
 
 
 async def insert_inbound(tx: Transaction, message: InboundMessage) -> bool:
