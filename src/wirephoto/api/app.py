@@ -1,37 +1,64 @@
 """The application: its routes, and every exception as a problem document."""
 
-from litestar import Litestar
+from collections.abc import Iterable, Iterator
+
+from litestar import Litestar, Response
 from litestar.datastructures import State
+from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler, route
 
 from wirephoto.api import health, messages, openapi, simple, webhooks
 from wirephoto.api.problems import handle
 from wirephoto.api.services import Services
 
+_HEALTH = (health.index, health.alive, health.ready)
+_ROUTES = (
+    *_HEALTH,
+    simple.send_mms,
+    messages.send,
+    messages.send_batch,
+    messages.list_page,
+    messages.look_up,
+    messages.timeline,
+    messages.cancel_message,
+    webhooks.list_inbound_page,
+    webhooks.status,
+    webhooks.inbound,
+    openapi.document,
+    openapi.docs,
+)
+
 
 def create_app(services: Services | None) -> Litestar:
-    """Return the ASGI application over `services`; None is enough to describe its routes."""
+    """Return the ASGI application over `services`; None is enough to describe its routes.
+
+    A process without the role `api` only tells how it is.
+    """
+    routes = _ROUTES if services is None or "api" in services.roles else _HEALTH
     return Litestar(
-        route_handlers=[
-            health.index,
-            health.alive,
-            health.ready,
-            simple.send_mms,
-            messages.send,
-            messages.send_batch,
-            messages.list_page,
-            messages.look_up,
-            messages.timeline,
-            messages.cancel_message,
-            webhooks.list_inbound_page,
-            webhooks.status,
-            webhooks.inbound,
-            openapi.document,
-            openapi.docs,
-        ],
+        route_handlers=[*_options(routes), *routes],
         exception_handlers={HTTPException: handle, Exception: handle},
         # Litestar's own document would leave out the bodies, and come with pages of its own.
         openapi_config=None,
         state=State({"services": services}),
         logging_config=None,
     )
+
+
+def _options(handlers: Iterable[HTTPRouteHandler]) -> Iterator[HTTPRouteHandler]:
+    """Yield handlers for OPTIONS: Litestar's own know only the first method of their path."""
+    methods: dict[str, set[str]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            methods.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+    for path, allowed in methods.items():
+        yield _allowing(path, ", ".join(sorted(allowed)))
+
+
+def _allowing(path: str, methods: str) -> HTTPRouteHandler:
+    @route(path, http_method=HttpMethod.OPTIONS, status_code=204)
+    async def options() -> Response[None]:
+        return Response(None, status_code=204, headers={"Allow": methods})
+
+    return options

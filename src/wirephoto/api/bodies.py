@@ -17,11 +17,11 @@ class MalformedJson(WirephotoError):
     """A body that is not JSON at all."""
 
 
-def read_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+def read_body(body: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
     """Return the decoded body.
 
     Raises:
-        MalformedJson: it is not valid UTF-8 JSON.
+        MalformedJson: it is not valid UTF-8 JSON, or nested deeper than anybody means.
         RequestRefused: it is JSON, but not what the route takes; the field is named.
     """
     try:
@@ -30,6 +30,8 @@ def read_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise RequestRefused([fault_of(error)]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedJson("The body is not valid JSON in UTF-8.") from error
+    except RecursionError as error:
+        raise MalformedJson("The body is nested too deeply.") from error
 
 
 def fault_of(error: msgspec.ValidationError) -> Fault:

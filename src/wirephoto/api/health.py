@@ -6,7 +6,8 @@ import msgspec
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
-from wirephoto.api.messages import JSON, AnyRequest
+from wirephoto.api.messages import JSON
+from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import Services, services_of
 from wirephoto.errors import StorageUnavailable
 from wirephoto.storage.senders import stopped_lines

@@ -1,16 +1,28 @@
 """Send, look up, cancel."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from wirephoto.api.auth import Requirement, caller_of
-from wirephoto.api.bodies import fault_of, read_body
+from wirephoto.api.bodies import read_body
 from wirephoto.api.problems import Problem, problem, problem_document
+from wirephoto.api.queries import (
+    AnyRequest,
+    check_nulls,
+    instant,
+    is_id,
+    metadata_filters,
+    page_cursor,
+    phone_number,
+    sender_number,
+    storable,
+)
 from wirephoto.api.services import Services, services_of
 from wirephoto.api.views import (
     MessageList,
@@ -23,7 +35,6 @@ from wirephoto.api.views import (
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.idempotency import HEADER, parse_key
 from wirephoto.domain.message import Message, MessageState
-from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
 from wirephoto.domain.request import AwareInstant, MessageRequest
 from wirephoto.engine.moves import cancel
 from wirephoto.engine.submission import (
@@ -33,7 +44,7 @@ from wirephoto.engine.submission import (
     KeyConflict,
     Submitted,
 )
-from wirephoto.errors import Fault, RequestRefused
+from wirephoto.errors import RequestRefused
 from wirephoto.storage.messages import (
     MessageFilter,
     get_message,
@@ -47,7 +58,6 @@ BATCH_BYTES_MAX = 8_000_000
 PAGE_MAX = 200
 
 JSON = "application/json"
-AnyRequest = Request[Any, Any, Any]
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -154,14 +164,27 @@ async def send_batch(request: AnyRequest) -> Response[Any]:
 
 
 def _item(raw: msgspec.Raw) -> BatchItem:
+    """Return one message of a batch, or why it is refused.
+
+    Raises:
+        MalformedJson: it is not JSON in UTF-8, and so the whole body is not.
+    """
     try:
-        wanted = _BATCH_MESSAGE.decode(raw)
-        key = parse_key(wanted.idempotency_key) if wanted.idempotency_key is not None else None
-    except msgspec.ValidationError as error:
-        return BatchItem(RequestRefused([fault_of(error)]))
+        wanted = read_body(raw, _BATCH_MESSAGE)
     except RequestRefused as refused:
         return BatchItem(refused)
-    return BatchItem(wanted, key)
+    try:
+        key = parse_key(wanted.idempotency_key) if wanted.idempotency_key is not None else None
+    except RequestRefused as refused:
+        faults = [replace(fault, field="idempotency_key") for fault in refused.faults]
+        return BatchItem(RequestRefused(faults))
+    return BatchItem(wanted if key is None else _without_key(wanted), key)
+
+
+def _without_key(wanted: BatchMessage) -> MessageRequest:
+    """Return the message itself: alone or in a batch, under its key it asks for the same."""
+    fields = MessageRequest.__struct_fields__
+    return MessageRequest(**{name: getattr(wanted, name) for name in fields})
 
 
 def _render_batch(results: Sequence[Submitted | RequestRefused]) -> str:
@@ -214,70 +237,24 @@ async def list_page(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
 ) -> Response[Any]:
     """List by state, recipient, sender, reference, time of acceptance and `metadata.KEY=VALUE`."""
-    _check_query(request)
+    check_nulls(request)
     wanted = MessageFilter(
         state=in_state,
         recipient=phone_number("to", recipient),
-        sender=_sender(sender),
-        reference=reference,
-        since=since,
-        until=until,
-        metadata=_metadata(request),
+        sender=sender_number("from", sender),
+        reference=storable("reference", reference),
+        since=instant("since", since, request),
+        until=instant("until", until, request),
+        metadata=metadata_filters(request),
     )
+    before_id = page_cursor(cursor)
     async with services_of(request.app).database.read() as tx:
         found = await list_messages(
-            tx, caller_of(request).tenant_id, wanted, before_id=cursor, limit=limit + 1
+            tx, caller_of(request).tenant_id, wanted, before_id=before_id, limit=limit + 1
         )
     page, more = found[:limit], len(found) > limit
     views = [message_view(message) for message in page]
     return json_answer(MessageList(views, page[-1].id if more else None))
-
-
-def _check_query(request: AnyRequest) -> None:
-    """Refuse what would be read as something else than was meant.
-
-    A bare number as a time (20260304 as seconds, a day of 1970), and "null" as no state at all.
-
-    Raises:
-        RequestRefused: the parameter is named.
-    """
-    for name in ("since", "until"):
-        if ":" not in request.query_params.get(name, ":"):
-            message = "Write a time with its zone, such as 2026-03-04T15:00:00Z."
-            raise RequestRefused([Fault(name, "invalid", message)])
-    if request.query_params.get("state", "").lower() == "null":
-        raise RequestRefused([Fault("state", "invalid", "There is no such state.")])
-
-
-def phone_number(field: str, typed: str | None) -> str | None:
-    """Return a phone's number as stored; a `+` in a query string arrives as a space.
-
-    Raises:
-        RequestRefused: `field` is no phone number.
-    """
-    if typed is None:
-        return None
-    number = parse_recipient(typed.strip(), fictional_allowed=True)
-    if isinstance(number, Refusal):
-        raise RequestRefused([Fault(field, number.reason, number.message)])
-    return number.e164
-
-
-def _sender(typed: str | None) -> str | None:
-    if typed is None:
-        return None
-    sender = parse_sender(typed.strip())
-    if isinstance(sender, Refusal):
-        raise RequestRefused([Fault("from", sender.reason, sender.message)])
-    return sender
-
-
-def _metadata(request: AnyRequest) -> tuple[tuple[str, str], ...]:
-    prefix = "metadata."
-    pairs = request.query_params.multi_items()
-    return tuple(
-        (name.removeprefix(prefix), value) for name, value in pairs if name.startswith(prefix)
-    )
 
 
 @get(
@@ -289,6 +266,8 @@ def _metadata(request: AnyRequest) -> tuple[tuple[str, str], ...]:
 )
 async def look_up(request: AnyRequest, message_id: FromPath[str]) -> Response[Any]:
     """Return one message."""
+    if not is_id(message_id):
+        return not_found()
     async with services_of(request.app).database.read() as tx:
         message = await get_message(tx, caller_of(request).tenant_id, message_id)
     return json_answer(message_view(message)) if message else not_found()
@@ -308,6 +287,8 @@ async def timeline(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 100,
 ) -> Response[Any]:
     """Return what became of a message, in order."""
+    if not is_id(message_id):
+        return not_found()
     tenant_id = caller_of(request).tenant_id
     async with services_of(request.app).database.read() as tx:
         message = await get_message(tx, tenant_id, message_id)
@@ -336,6 +317,8 @@ async def timeline(
 )
 async def cancel_message(request: AnyRequest, message_id: FromPath[str]) -> Response[Any]:
     """Cancel a message; 409 when it has left or is final."""
+    if not is_id(message_id):
+        return not_found()
     services: Services = services_of(request.app)
     message, canceled = await cancel(
         services.database,

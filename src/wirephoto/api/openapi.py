@@ -21,8 +21,9 @@ from wirephoto import __version__
 from wirephoto.api.auth import Requirement
 from wirephoto.api.examples import MESSAGE_ID, example_of
 from wirephoto.api.fields import FIELDS, OWN, PARAMETERS
-from wirephoto.api.messages import JSON, AnyRequest, BatchMessage
+from wirephoto.api.messages import JSON, BatchMessage
 from wirephoto.api.problems import CODES, HEADERS, MEDIA_TYPE, Problem
+from wirephoto.api.queries import AnyRequest
 from wirephoto.api.reference import render_reference
 from wirephoto.api.simple import SimpleRequest
 from wirephoto.domain.idempotency import HEADER, KEY_CHARS_MAX

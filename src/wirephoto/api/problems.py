@@ -95,7 +95,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     """Return the problem document for an exception; what nobody foresaw is logged whole."""
     code, detail, faults = described(error)
     if code == "internal":
-        _log.error(LogEvent.REQUEST_FAILED, path=request.url.path, exc_info=error)
+        _log.error(LogEvent.REQUEST_FAILED, path=request.scope["path"], exc_info=error)
     if isinstance(error, ValidationException):
         faults = [_as_written(fault, request) for fault in faults]
     return problem(code, detail, faults=faults, headers=_own_headers(error))

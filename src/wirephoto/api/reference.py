@@ -142,7 +142,7 @@ def _plain(schema: Json) -> str:
         words = "object of strings"
     if "minimum" in schema:
         words += f", {schema['minimum']} to {schema['maximum']}"
-    if schema.get("default") is not None:
+    if schema.get("default"):
         words += f", else {schema['default']}"
     return words
 

@@ -11,8 +11,9 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.bodies import MalformedJson, read_body
-from wirephoto.api.messages import BODY_BYTES_MAX, JSON, AnyRequest, idempotency_key
+from wirephoto.api.messages import BODY_BYTES_MAX, JSON, idempotency_key
 from wirephoto.api.problems import CODES, HEADERS, described
+from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import Services, services_of
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.message import Message, MessageState
@@ -181,7 +182,8 @@ def _said(refused: RequestRefused) -> str:
 
 
 def _field(fault: Fault) -> str:
-    return _FIELDS.get(fault.field, fault.field)
+    # What the caller misspelled stands as written; the rest is the message's name of a field.
+    return fault.field if fault.code == "unknown_field" else _FIELDS.get(fault.field, fault.field)
 
 
 def _answer(

@@ -9,8 +9,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
 from wirephoto.api.auth import Requirement, caller_of
-from wirephoto.api.messages import PAGE_MAX, AnyRequest, json_answer, phone_number
+from wirephoto.api.messages import PAGE_MAX, json_answer
 from wirephoto.api.problems import problem
+from wirephoto.api.queries import AnyRequest, page_cursor, phone_number
 from wirephoto.api.services import WebhookSettings, services_of
 from wirephoto.api.views import InboundList, inbound_view
 from wirephoto.domain.api_key import Scope
@@ -75,13 +76,17 @@ async def _take(request: AnyRequest, kind: str) -> Response[Any]:
         tenant_id=services.webhooks.tenant_id,
         account_id=services.webhooks.account_id,
         kind=kind,
-        jti=f"{kind}:{jti}",
-        # PostgreSQL's text cannot hold a null character, and JSON never has a bare one.
-        body=body.decode("utf-8", "replace").replace("\x00", "\ufffd"),
+        jti=_storable(f"{kind}:{jti}"),
+        body=_storable(body.decode("utf-8", "replace")),
         received_at=now,
     )
     await services.commits.run(store_webhooks, webhook)
     return Response(b"", status_code=200, media_type="text/plain")
+
+
+def _storable(text: str) -> str:
+    """Return `text` without null characters: PostgreSQL cannot hold them, JSON has no bare one."""
+    return text.replace("\x00", "\ufffd")
 
 
 def _verified_jti(
@@ -115,12 +120,13 @@ async def list_inbound_page(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
 ) -> Response[Any]:
     """List inbound messages, by the phone that sent them."""
+    number, before_id = phone_number("from", sender), page_cursor(cursor)
     async with services_of(request.app).database.read() as tx:
         found = await list_inbound(
             tx,
             caller_of(request).tenant_id,
-            sender=phone_number("from", sender),
-            before_id=cursor,
+            sender=number,
+            before_id=before_id,
             limit=limit + 1,
         )
     page, more = found[:limit], len(found) > limit

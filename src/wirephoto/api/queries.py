@@ -1,0 +1,128 @@
+"""What stands in a URL: ids, cursors and filters, checked before the database is asked."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Request
+
+from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
+from wirephoto.domain.request import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX
+from wirephoto.errors import Fault, RequestRefused
+
+AnyRequest = Request[Any, Any, Any]
+
+_ID = re.compile(r"[a-z]{3}_[0-9a-z]{26}").fullmatch
+_METADATA = "metadata."
+
+
+def is_id(text: str) -> bool:
+    """Tell whether something can be an id; what cannot is not there, and nobody is asked."""
+    return _ID(text) is not None
+
+
+def page_cursor(typed: str | None) -> str | None:
+    """Return where a page begins: the id of the last entry of the page before.
+
+    Raises:
+        RequestRefused: it never was a `next_cursor`.
+    """
+    if typed is not None and not is_id(typed):
+        raise _refused("cursor", "invalid", "Hand in the `next_cursor` of the page before.")
+    return typed
+
+
+def phone_number(field: str, typed: str | None) -> str | None:
+    """Return a phone's number as stored; a `+` in a query string arrives as a space.
+
+    Raises:
+        RequestRefused: `field` is no phone number.
+    """
+    if typed is None:
+        return None
+    number = parse_recipient(typed.strip(), fictional_allowed=True)
+    if isinstance(number, Refusal):
+        raise _refused(field, number.reason, number.message)
+    return number.e164
+
+
+def sender_number(field: str, typed: str | None) -> str | None:
+    """Return a sender as stored.
+
+    Raises:
+        RequestRefused: `field` is no sender.
+    """
+    if typed is None:
+        return None
+    sender = parse_sender(typed.strip())
+    if isinstance(sender, Refusal):
+        raise _refused(field, sender.reason, sender.message)
+    return sender
+
+
+def metadata_filters(request: AnyRequest) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of `metadata.KEY=VALUE`.
+
+    Raises:
+        RequestRefused: there are more pairs than a message has, or one that no message can have.
+    """
+    pairs = [
+        (name.removeprefix(_METADATA), value)
+        for name, value in request.query_params.multi_items()
+        if name.startswith(_METADATA)
+    ]
+    if len(pairs) > METADATA_PAIRS_MAX:
+        raise _refused("metadata", "too_many", f"A message has at most {METADATA_PAIRS_MAX} pairs.")
+    for key, value in pairs:
+        if not 1 <= len(key) <= METADATA_KEY_CHARS_MAX:
+            message = f"A key has 1 to {METADATA_KEY_CHARS_MAX} characters."
+            raise _refused("metadata", "length", message)
+        storable("metadata", key + value)
+    return tuple(pairs)
+
+
+def storable(field: str, typed: str | None) -> str | None:
+    """Return text that the database can be asked for.
+
+    Raises:
+        RequestRefused: it holds a null character, which PostgreSQL's text cannot.
+    """
+    if typed is not None and "\x00" in typed:
+        raise _refused(field, "null_character", "Text cannot hold the character U+0000.")
+    return typed
+
+
+def instant(field: str, read: datetime | None, request: AnyRequest) -> datetime | None:
+    """Return a time in UTC, if it was written as one.
+
+    A bare number would be read as seconds: 20260304 as a day of 1970.
+
+    Raises:
+        RequestRefused: it has no zone, is a number, or lies before the year 1 or after 9999.
+    """
+    if read is None:
+        return None
+    if read.tzinfo is None or ":" not in request.query_params[field]:
+        message = "Write a time with its zone, such as 2026-03-04T15:00:00Z."
+        raise _refused(field, "invalid", message)
+    try:
+        return read.astimezone(UTC)
+    except OverflowError as error:
+        raise _refused(
+            field, "invalid", "In UTC this is no time of the years 1 to 9999."
+        ) from error
+
+
+def check_nulls(request: AnyRequest) -> None:
+    """Refuse filters that would be read as none at all, and so find everything.
+
+    Raises:
+        RequestRefused: a parameter is "null".
+    """
+    for name in ("state", "since", "until"):
+        if request.query_params.get(name, "").lower() == "null":
+            raise _refused(name, "invalid", "Leave the parameter out instead.")
+
+
+def _refused(field: str, code: str, message: str) -> RequestRefused:
+    return RequestRefused([Fault(field, code, message)])

@@ -1,0 +1,163 @@
+"""The application over a real database, for tests that speak HTTP to it."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import httpx
+from litestar import Litestar
+
+from tests.factories import SENDER, make_ids
+from wirephoto.api.app import create_app
+from wirephoto.api.auth import Keys
+from wirephoto.api.services import Services, WebhookSettings
+from wirephoto.clock import Clock
+from wirephoto.domain.message import Category
+from wirephoto.domain.request import RequestRules
+from wirephoto.engine.senders import SenderDirectory
+from wirephoto.engine.submission import Submissions
+from wirephoto.storage.batch import GroupCommit
+from wirephoto.storage.database import Database, open_database
+from wirephoto.storage.migrations import upgrade
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
+from wirephoto.storage.senders import Sender
+from wirephoto.storage.senders import add_sender as insert_sender
+
+KEY = "first-key-of-the-settings"
+URL = "http://gateway.test"
+
+
+def make_app(
+    database: Database, clock: Clock, *, media_is_checked: bool = False, **webhooks: Any
+) -> Litestar:
+    """Return the application over a database; its first key is `KEY`, nothing dispatches."""
+    commits, ids = GroupCommit(database), make_ids()
+    submissions = Submissions(
+        commits=commits,
+        clock=clock,
+        ids=ids,
+        directory=SenderDirectory(database, clock),
+        rules=RequestRules(
+            default_sender=SENDER,
+            default_category=Category.TRANSACTIONAL,
+            expires_after=timedelta(hours=24),
+            real_provider=False,
+        ),
+        media_is_checked=media_is_checked,
+    )
+    return create_app(
+        Services(
+            database=database,
+            commits=commits,
+            clock=clock,
+            ids=ids,
+            keys=Keys(database, clock, first_key=KEY),
+            submissions=submissions,
+            webhooks=WebhookSettings(DEFAULT_ACCOUNT, DEFAULT_TENANT, **webhooks),
+            sync_wait=timedelta(0),
+            roles=frozenset({"api"}),
+            failing_duties=list,
+        )
+    )
+
+
+async def add_sender(database: Database, clock: Clock) -> None:
+    """Store the one sender of the tests."""
+    sender = Sender(SENDER, DEFAULT_TENANT, DEFAULT_CAMPAIGN, DEFAULT_ACCOUNT, "10dlc")
+    async with database.transaction() as tx:
+        await insert_sender(tx, sender, clock.now())
+
+
+@asynccontextmanager
+async def open_app(folder: Path, clock: Clock, **webhooks: Any) -> AsyncIterator[Litestar]:
+    """Give the application over a SQLite file of its own."""
+    database = open_database(f"sqlite:///{folder}/wirephoto.db")
+    try:
+        await upgrade(database)
+        await add_sender(database, clock)
+        yield make_app(database, clock, **webhooks)
+    finally:
+        await database.close()
+
+
+def client_of(app: Litestar, *, key: str | None = KEY) -> httpx.AsyncClient:
+    """Return an HTTP client of the application, with a key."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    served: Any = app  # Litestar has its own types for the messages of ASGI
+    transport = httpx.ASGITransport(app=served)
+    return httpx.AsyncClient(transport=transport, base_url=URL, headers=headers)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the application answered, byte for byte."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return the value of a header, empty where there is none."""
+        return next((value for known, value in self.headers if known.lower() == name), "")
+
+    def json(self) -> Any:
+        """Return the body."""
+        return json.loads(self.body)
+
+
+async def exchange(
+    app: Litestar,
+    method: str,
+    target: bytes,
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    body: bytes = b"",
+    client: str = "192.0.2.1",
+) -> Answer:
+    """Return the answer to a request as a server hands it over: no client tidies it up before.
+
+    `target` is path and query as they stand on the request line.
+    """
+    path, _, query = target.partition(b"?")
+    named = any(name == b"host" for name, _ in headers)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote_to_bytes(path).decode("utf-8", "replace"),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": [*([] if named else [(b"host", b"gateway.test")]), *headers],
+        "client": (client, 50000),
+        "server": ("gateway.test", 80),
+    }
+    received: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return received.pop() if received else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    served: Any = app  # Litestar has its own types for the messages of ASGI
+    await served(scope, receive, send)
+    start, *parts = sent
+    found = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+    return Answer(start["status"], found, b"".join([part.get("body", b"") for part in parts]))
+
+
+def problem_of(answer: Answer) -> tuple[int, str, list[str]]:
+    """Return status, code and the fields at fault of a problem document."""
+    assert answer.header("content-type") == "application/problem+json"
+    said = answer.json()
+    assert said["status"] == answer.status
+    return answer.status, said["code"], [error["field"] for error in said.get("errors", [])]
