@@ -33,6 +33,9 @@ SUITES = frozenset(
     {
         "tests/test_architecture.py",
         "tests/test_docs.py",
+        "tests/cli/test_readme.py",
+        "tests/api/test_bad_input.py",
+        "tests/api/test_fuzz.py",
         "tests/simulator/test_official_sdk.py",
     }
 )

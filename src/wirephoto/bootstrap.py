@@ -39,10 +39,16 @@ from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
 from wirephoto.media.pipeline import check
 from wirephoto.storage.batch import GroupCommit
-from wirephoto.storage.database import Database, open_database
+from wirephoto.storage.database import Database, open_database, unavailable_is_typed
 from wirephoto.storage.migrations import upgrade
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
-from wirephoto.storage.senders import Sender, configure_defaults, load_senders, probe_now
+from wirephoto.storage.senders import (
+    Sender,
+    add_sender,
+    load_senders,
+    probe_now,
+    set_default_rates,
+)
 from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage.client import VonageClient
 
@@ -50,6 +56,8 @@ _log = get_log()
 
 FAILURES_MAX = 3
 """Turns in a row that a duty may fail before the process says that it cannot do its work."""
+GRACE_LEFT_S_MIN = 1.0
+"""What answers on the wire get to come in, however long HTTP requests took to end."""
 _PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
 
 
@@ -108,20 +116,25 @@ class Gateway:
             _log.warning(LogEvent.API_KEY_MISSING, detail=HOW_TO_MAKE_A_KEY)
         _log.info(LogEvent.GATEWAY_STARTED)
 
-    async def stop(self) -> None:
-        """Finish what is on the wire, return the rest to the queue, close everything."""
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Finish what is on the wire, return the rest to the queue, close everything.
+
+        What is not done after `grace_s` seconds (by default what the settings say) is cut off.
+        """
         _log.info(LogEvent.GATEWAY_STOPPING)
-        if self.dispatcher:
-            await self.dispatcher.stop(self.settings.stop_grace_s)
-        for runner in reversed(self.runners):
-            await runner.stop()
-        await self.commits.drain()
-        if self._client:
-            await self._client.close()
-        await self._egress.close()
-        await self.database.close()
-        if self._lock:
-            self._lock.close()
+        grace_s = self.settings.stop_grace_s if grace_s is None else grace_s
+        # Last in, first out, and whatever goes wrong with one does not keep the others open.
+        async with contextlib.AsyncExitStack() as closing:
+            if self._lock:
+                closing.callback(self._lock.close)
+            closing.push_async_callback(self.database.close)
+            closing.push_async_callback(self._egress.close)
+            if self._client:
+                closing.push_async_callback(self._client.close)
+            closing.push_async_callback(self.commits.drain)
+            closing.push_async_callback(_stop_runners, self.runners, grace_s)
+            if self.dispatcher:
+                closing.push_async_callback(self.dispatcher.stop, grace_s)
         _log.info(LogEvent.GATEWAY_STOPPED)
 
     def _services(self) -> Services:
@@ -165,19 +178,20 @@ class Gateway:
 
     async def _configure(self) -> None:
         settings, now = self.settings, self.clock.now()
+        dispatches = Role.DISPATCH in settings.roles
+        sender = _first_sender(settings.vonage_sender_number)
         async with self.database.transaction() as tx:
-            await configure_defaults(
-                tx,
-                account_rate=settings.account_rate,
-                sender=_first_sender(settings.vonage_sender_number),
-                sender_rate=settings.sender_rate,
-                now=now,
-            )
-            if Role.DISPATCH in settings.roles:
+            if sender:
+                await add_sender(tx, sender, now)
+            if dispatches:
+                # By who sends only: another process would put its own defaults over the rates.
+                await set_default_rates(
+                    tx, account_rate=settings.account_rate, sender_rate=settings.sender_rate
+                )
                 await probe_now(tx, now)
             senders = await load_senders(tx)
-        if Role.DISPATCH in settings.roles and not senders:
-            raise SettingsInvalid(["VONAGE_SENDER_NUMBER: required: there is no sender yet"])
+        if dispatches and not senders:
+            raise SettingsInvalid(["VONAGE_SENDER_NUMBER: is missing; there is no sender yet"])
 
     def _duties(self) -> Iterator[Duty]:
         roles = self.settings.roles
@@ -237,6 +251,14 @@ class Gateway:
         return self._client
 
 
+async def _stop_runners(runners: list[Runner], grace_s: float) -> None:
+    """Let every turn that is under way end; cut it off after `grace_s` seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(grace_s), asyncio.TaskGroup() as group:
+            for runner in runners:
+                group.create_task(runner.stop())
+
+
 class HttpServer:
     """Serves an application on a socket that listens, until told to stop."""
 
@@ -291,14 +313,21 @@ def listen(host: str, port: int) -> tuple[socket.socket, str]:
 @contextlib.asynccontextmanager
 async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
     """Run a gateway with its HTTP server for as long as the block runs."""
-    server = HttpServer(gateway.app, listener, grace_s=gateway.settings.stop_grace_s)
-    try:
-        await gateway.start()
-        await server.start()
-        yield
-    finally:
-        await server.stop()
-        await gateway.stop()
+    grace_s = gateway.settings.stop_grace_s
+    server = HttpServer(gateway.app, listener, grace_s=grace_s)
+    with contextlib.closing(listener):
+        try:
+            await gateway.start()
+            await server.start()
+            yield
+        finally:
+            stopping_at = gateway.clock.monotonic()
+            try:
+                # Requests that wait for the provider's answer need everything else to go on.
+                await server.stop()
+            finally:
+                used_s = gateway.clock.monotonic() - stopping_at
+                await gateway.stop(max(GRACE_LEFT_S_MIN, grace_s - used_s))
 
 
 async def open_current(database_url: SecretStr) -> Database:
@@ -309,13 +338,18 @@ async def open_current(database_url: SecretStr) -> Database:
 
 
 def _lock_file(database_url: SecretStr) -> TextIO | None:
-    """Hold the lock of a SQLite file: one gateway serves it."""
+    """Hold the lock of a SQLite file: one gateway serves it.
+
+    Raises:
+        SettingsInvalid: another gateway serves it.
+        StorageUnavailable: its folder cannot be written.
+    """
     url = make_url(database_url.get_secret_value())
     if url.get_backend_name() != "sqlite":
         return None
-    path = Path(f"{url.database}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.open("w")
+    path = Path(f"{Path(url.database or '').resolve()}.lock")
+    with unavailable_is_typed():
+        lock = path.open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -327,9 +361,18 @@ def _lock_file(database_url: SecretStr) -> TextIO | None:
 
 
 def _first_sender(number: str | None) -> Sender | None:
-    kind = sender_kind(number) if number else None
-    if number is None or kind is None:
+    """Return the sender that the settings name, if they name one.
+
+    Raises:
+        SettingsInvalid: the number cannot send to phones of the US.
+    """
+    if number is None:
         return None
+    kind = sender_kind(number)
+    if kind is None:
+        raise SettingsInvalid(
+            ["VONAGE_SENDER_NUMBER: must be a US or Canadian number or a short code, to send MMS"]
+        )
     return Sender(
         number=number,
         tenant_id=DEFAULT_TENANT,

@@ -9,7 +9,7 @@ import typer
 
 from wirephoto import __version__
 from wirephoto.cli import database, demo, documents, keys, send, serve, simulate
-from wirephoto.errors import SchemaMismatch, SettingsInvalid, StorageUnavailable
+from wirephoto.errors import SettingsInvalid, StorageUnavailable, WirephotoError
 
 app = typer.Typer(
     name="wirephoto",
@@ -45,6 +45,9 @@ def main() -> None:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         sys.exit(2)
-    except (SchemaMismatch, StorageUnavailable) as error:
+    except StorageUnavailable as error:
+        print(f"DATABASE_URL: cannot be used now ({error})", file=sys.stderr)
+        sys.exit(1)
+    except WirephotoError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

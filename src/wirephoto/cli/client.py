@@ -5,12 +5,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+import msgspec
 
 from wirephoto.clock import SystemClock
 from wirephoto.errors import WirephotoError
 
 POLL_S = 0.1
 TIMEOUT_S = 30.0
+NO_GATEWAY = "which is not what a Wirephoto gateway answers"
 OUTCOMES = frozenset(
     {"delivered", "read", "rejected", "undeliverable", "failed", "blocked", "canceled", "expired"}
 )
@@ -59,23 +61,33 @@ class GatewayClient:
         Raises:
             GatewayRefused: the gateway cannot be reached.
         """
-        clock, seen = SystemClock(), 0
+        clock, seen, cursor = SystemClock(), 0, "0"
         while True:
-            timeline = await self._call("GET", f"/v1/messages/{message_id}/events")
+            path = f"/v1/messages/{message_id}/events?cursor={cursor}"
+            timeline = await self._call("GET", path)
             for event in timeline["events"][seen:]:
                 seen += 1
                 yield event
                 if event["type"].removeprefix("message.") in STILL:
                     return
-            await clock.sleep(POLL_S)
+            if timeline["next_cursor"]:
+                seen, cursor = 0, timeline["next_cursor"]
+            else:
+                await clock.sleep(POLL_S)
 
     async def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:
             async with self._session.request(method, self._url + path, **options) as response:
-                answer: dict[str, Any] = await response.json(content_type=None)
+                answer = msgspec.json.decode(await response.read(), type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            raise GatewayRefused(f"{self._url}: {response.status}, {NO_GATEWAY}") from error
+        except aiohttp.ClientConnectorError as error:
+            reason = error.os_error.strerror or "no connection"
+            raise GatewayRefused(f"{self._url}: no gateway answers there: {reason}") from error
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             raise GatewayRefused(f"{self._url}: {str(error) or 'no answer in time'}") from error
         if response.status >= 400:
             faults = [f"{item['field']}: {item['message']}" for item in answer.get("errors", [])]
-            raise GatewayRefused("\n".join(faults) or str(answer.get("detail", response.status)))
+            told = answer.get("detail") or f"{self._url}: {response.status}, {NO_GATEWAY}"
+            raise GatewayRefused("\n".join(faults) or str(told))
         return answer

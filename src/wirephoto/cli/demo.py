@@ -1,7 +1,8 @@
 """`wirephoto demo`: gateway and simulator in one process, without an account."""
 
 import json
-import sys
+import os
+import socket
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +11,12 @@ from uuid import uuid4
 
 import typer
 
-from wirephoto.bootstrap import Gateway, listen, served
+from wirephoto.bootstrap import Gateway, served
 from wirephoto.cli.client import GatewayClient
-from wirephoto.cli.keys import create_key
-from wirephoto.cli.running import run, until_told_to_stop
+from wirephoto.cli.running import run, taken_port, until_told_to_stop
 from wirephoto.clock import SystemClock
-from wirephoto.config import Settings, load_settings
-from wirephoto.domain.api_key import Scope
+from wirephoto.config import VARIABLES, Settings, load_settings
+from wirephoto.domain.api_key import KeyMode, make_key
 from wirephoto.simulator.app import Simulator
 from wirephoto.simulator.settings import Credentials, make_credentials
 from wirephoto.telemetry import configure_logging
@@ -40,17 +40,16 @@ def demo(
     Example: wirephoto demo --once
     """
     configure_logging("console", "warning")
-    try:
-        delivered = run(_demo(port, data_dir, once=once))
-    except OSError as error:
-        print(f"127.0.0.1:{port}: {error.strerror or error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    for variable in VARIABLES:
+        # What the environment says of a real account, or of another database, is not for the demo.
+        os.environ.pop(variable, None)
+    with taken_port("127.0.0.1", port) as (listener, url):
+        delivered = run(_demo(listener, url, data_dir, once=once))
     if not delivered:
         raise typer.Exit(1)
 
 
-async def _demo(port: int, data_dir: Path, *, once: bool) -> bool:
-    listener, url = listen("127.0.0.1", port)
+async def _demo(listener: socket.socket, url: str, data_dir: Path, *, once: bool) -> bool:
     credentials = make_credentials()
     simulator = Simulator(
         replace(
@@ -60,10 +59,10 @@ async def _demo(port: int, data_dir: Path, *, once: bool) -> bool:
         )
     )
     simulator_url = await simulator.start()
-    settings = _settings(credentials, simulator_url, data_dir)
+    key = make_key(KeyMode.LIVE, os.urandom)
+    settings = _settings(credentials, simulator_url, key, data_dir)
     try:
         async with served(Gateway(settings, clock=SystemClock()), listener):
-            _, key = await create_key(settings, "demo", [Scope.ADMIN])
             delivered = await _send_sample(url, key, simulator_url)
             if not once:
                 _explain(url, key, simulator_url)
@@ -73,7 +72,7 @@ async def _demo(port: int, data_dir: Path, *, once: bool) -> bool:
         await simulator.stop()
 
 
-def _settings(credentials: Credentials, simulator_url: str, data_dir: Path) -> Settings:
+def _settings(credentials: Credentials, simulator_url: str, key: str, data_dir: Path) -> Settings:
     return load_settings(
         {
             "vonage_api_key": credentials.api_key,
@@ -85,6 +84,7 @@ def _settings(credentials: Credentials, simulator_url: str, data_dir: Path) -> S
             "vonage_base_url": simulator_url,
             "database_url": f"sqlite:///{data_dir / 'wirephoto.db'}",
             "egress_allow": "127.0.0.0/8",
+            "api_key": key,
         },
         env_file=None,
     )
@@ -93,7 +93,7 @@ def _settings(credentials: Credentials, simulator_url: str, data_dir: Path) -> S
 async def _send_sample(url: str, key: str, simulator_url: str) -> bool:
     """Send the sample picture and show its timeline; tell whether it was delivered."""
     picture = f"{simulator_url}/simulator/sample.jpg"
-    print(f"A picture goes to {RECIPIENT}:")
+    print(f"A picture goes to {RECIPIENT}:", flush=True)
     state = ""
     async with GatewayClient(url, key) as gateway:
         body = {"to": RECIPIENT, "text": CAPTION, "media": [{"url": picture}]}

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from sqlalchemy import make_url
 
 from wirephoto.bootstrap import open_current
 from wirephoto.cli.serve import EnvFile
@@ -21,6 +23,7 @@ from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
 from wirephoto.storage.schema import DEFAULT_TENANT
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+LINE_CHARS_MAX = 400
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -37,6 +40,8 @@ def create(
 
     Example: wirephoto keys create --name shop --scope send --scope read
     """
+    if not name.strip():
+        raise typer.BadParameter("must not be empty", param_hint="--name")
     settings = load_settings(env_file=env_file, roles=frozenset())
     scopes = scope or [Scope.SEND, Scope.READ]
     key_id, key = asyncio.run(create_key(settings, name, scopes))
@@ -45,7 +50,10 @@ def create(
         print(json.dumps(made))
     else:
         print(key)
-        print(f"{key_id} ({name}): keep it now, it is not shown again.", file=sys.stderr)
+        database = make_url(settings.database_url.get_secret_value())
+        where = database.render_as_string(hide_password=True)
+        print(f"{key_id} ({name}) is in {where}.", file=sys.stderr)
+        print("Keep the key now: it is not shown again.", file=sys.stderr)
 
 
 async def create_key(settings: Settings, name: str, scopes: list[Scope]) -> tuple[str, str]:
@@ -81,11 +89,13 @@ def list_(as_json: Json = False, env_file: EnvFile = ENV_FILE) -> None:
     if as_json:
         print(json.dumps([_public(key) for key in keys]))
         return
-    table = Table("id", "name", "key", "scopes", "created", "revoked")
+    table = Table("id", "key", "created", "revoked", "scopes", "name", box=None, pad_edge=False)
     for key in keys:
         created, revoked = _day(key.created_at), _day(key.revoked_at)
-        table.add_row(key.id, key.name, key.hint, ", ".join(key.scopes), created, revoked)
-    Console().print(table)
+        name, scopes = escape(key.name), ", ".join(key.scopes)
+        table.add_row(key.id, key.hint, created, revoked, scopes, name)
+    # A narrow terminal may break the lines: what is cut off instead cannot be copied.
+    Console(width=LINE_CHARS_MAX).print(table)
 
 
 @app.command("revoke")

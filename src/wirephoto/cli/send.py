@@ -53,5 +53,6 @@ async def _send(url: str, key: str, body: dict[str, Any], *, wait: bool) -> str:
         if wait:
             async for event in gateway.follow(message["id"]):
                 state = event["type"].removeprefix("message.")
-                print(f"{event['at']}  {state}  {event['data'].get('detail', '')}".rstrip())
+                line = f"{event['at']}  {state}  {event['data'].get('detail', '')}"
+                print(line.rstrip(), flush=True)
         return state

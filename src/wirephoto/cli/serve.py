@@ -1,14 +1,14 @@
 """`wirephoto serve`: run the gateway."""
 
-import sys
+import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wirephoto.api.auth import HOW_TO_MAKE_A_KEY
-from wirephoto.bootstrap import Gateway, listen, served
-from wirephoto.cli.running import run, until_told_to_stop
+from wirephoto.bootstrap import Gateway, served
+from wirephoto.cli.running import run, spare_what_stays, taken_port, until_told_to_stop
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, Settings, load_settings
 from wirephoto.telemetry import configure_logging
@@ -32,17 +32,14 @@ def serve(
     """
     settings = load_settings({"host": host, "port": port, "roles": roles}, env_file=env_file)
     configure_logging(settings.log_format, settings.log_level)
-    try:
-        run(_serve(settings))
-    except OSError as error:
-        print(f"{settings.host}:{settings.port}: {error.strerror or error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    with taken_port(settings.host, settings.port) as (listener, url):
+        run(_serve(settings, listener, url))
 
 
-async def _serve(settings: Settings) -> None:
-    listener, url = listen(settings.host, settings.port)
+async def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
     gateway = Gateway(settings, clock=SystemClock())
     async with served(gateway, listener):
+        spare_what_stays()
         print(f"Wirephoto listens on {url}", flush=True)
         if not await gateway.keys.any_exists():
             print(f"There is no API key yet. {HOW_TO_MAKE_A_KEY}", flush=True)

@@ -1,5 +1,6 @@
 """`wirephoto simulate`: run the local stand-in for the provider."""
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from wirephoto.cli.running import run, until_told_to_stop
+from wirephoto.cli.running import no_port, run, until_told_to_stop
 from wirephoto.simulator.app import Simulator
-from wirephoto.simulator.settings import SimulatorSettings, make_credentials
+from wirephoto.simulator.settings import Credentials, make_credentials
 
 
 def simulate(
@@ -30,48 +31,62 @@ def simulate(
     credentials = make_credentials()
     settings = replace(
         credentials.settings(),
-        status_url=f"{webhooks}/webhooks/status",
-        inbound_url=f"{webhooks}/webhooks/inbound",
+        status_url=f"{webhooks.rstrip('/')}/webhooks/status",
+        inbound_url=f"{webhooks.rstrip('/')}/webhooks/inbound",
         seed=seed,
     )
-    key_path = settings_dir / "private.key"
-    settings_dir.mkdir(parents=True, exist_ok=True)
-    key_path.touch(mode=0o600)
-    key_path.write_text(credentials.private_key)
+    run(_simulate(Simulator(settings), port, credentials, settings_dir.resolve(), tls=tls))
+
+
+async def _simulate(
+    simulator: Simulator, port: int, credentials: Credentials, folder: Path, *, tls: bool
+) -> None:
+    try:
+        url = await simulator.start(port=port, tls=tls)
+    except OSError as error:
+        raise no_port("127.0.0.1", port, error) from error
+    try:
+        env_file, trust = folder / "gateway.env", ""
+        try:
+            _write_settings(env_file, credentials, url)
+            if simulator.certificate:
+                certificate = folder / "certificate.pem"
+                certificate.write_text(simulator.certificate)
+                trust = f"SSL_CERT_FILE={shlex.quote(str(certificate))} "
+        except OSError as error:
+            print(f"{folder}: {error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(1) from error
+        print(f"The simulator listens on {url}")
+        command = f"{trust}wirephoto serve --env-file {shlex.quote(str(env_file))}"
+        print(f"A gateway uses it with: {command}", flush=True)
+        await until_told_to_stop()
+    finally:
+        await simulator.stop()
+
+
+def _write_settings(env_file: Path, credentials: Credentials, url: str) -> None:
+    """Write what a gateway needs: it keeps a database of its own, apart from real messages."""
+    folder = env_file.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    key_path = folder / "private.key"
+    _write_privately(key_path, credentials.private_key)
     environment = {
         "VONAGE_API_KEY": credentials.api_key,
         "VONAGE_API_SECRET": credentials.api_secret,
         "VONAGE_APPLICATION_ID": credentials.application_id,
-        "VONAGE_PRIVATE_KEY_PATH": str(key_path),
+        "VONAGE_PRIVATE_KEY_PATH": key_path,
         "VONAGE_SIGNATURE_SECRET": credentials.signature_secret,
         "VONAGE_SENDER_NUMBER": "12025550100",
+        "VONAGE_BASE_URL": url,
+        "DATABASE_URL": f"sqlite:///{folder / 'wirephoto.db'}",
+        # The simulator's own sample picture lives on this machine.
+        "WIREPHOTO_EGRESS_ALLOW": "127.0.0.0/8",
     }
-    try:
-        run(_simulate(settings, port, environment, settings_dir, tls=tls))
-    except OSError as error:
-        print(f"127.0.0.1:{port}: {error.strerror or error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    lines = [f'{name}="{value}"\n' for name, value in environment.items()]
+    _write_privately(env_file, "".join(lines))
 
 
-async def _simulate(
-    settings: SimulatorSettings,
-    port: int,
-    environment: dict[str, str],
-    folder: Path,
-    *,
-    tls: bool,
-) -> None:
-    simulator = Simulator(settings)
-    url = await simulator.start(port=port, tls=tls)
-    environment["VONAGE_BASE_URL"] = url
-    env_file = folder / "gateway.env"
-    env_file.touch(mode=0o600)
-    env_file.write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
-    if simulator.certificate:
-        (folder / "certificate.pem").write_text(simulator.certificate)
-    try:
-        print(f"The simulator listens on {url}")
-        print(f"A gateway uses it with: wirephoto serve --env-file {env_file}", flush=True)
-        await until_told_to_stop()
-    finally:
-        await simulator.stop()
+def _write_privately(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)

@@ -19,6 +19,8 @@ ENV_FILE = Path(".env")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PREFIX = "WIREPHOTO_"
 _OTHER_PREFIXES = ("WIREPHOTO_TEST_", "WIREPHOTO_BENCH_")
+_CLIENT_NAMES = frozenset({"WIREPHOTO_URL"})
+"""Read by commands that talk to a gateway, which is why the gateway does not know them."""
 _VARIABLE_OF = {field: variable for variable, field in VARIABLES.items()}
 
 
@@ -89,7 +91,9 @@ def _unknown(names: Collection[str]) -> list[str]:
     """Return a fault for each of our own names that is no setting: a typo changes nothing."""
     faults = []
     for name in sorted(names):
-        if not name.startswith(_PREFIX) or name.startswith(_OTHER_PREFIXES) or name in VARIABLES:
+        if not name.startswith(_PREFIX) or name.startswith(_OTHER_PREFIXES):
+            continue
+        if name in VARIABLES or name in _CLIENT_NAMES:
             continue
         close = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.8)
         hint = f"; did you mean {close[0]}?" if close else ""

@@ -29,7 +29,7 @@ KEY_FILE_BYTES_MAX = 65_536
 _E164 = re.compile(r"\+?[1-9][0-9]{6,14}")  # ITU-T E.164: at most 15 digits
 _SHORT_CODE = re.compile(r"[0-9]{5,6}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_DATABASE = re.compile(r"sqlite:///(?!:memory:)[^?\s]\S*|postgresql://\S+")
+_DATABASE = re.compile(r"sqlite:///(?!:memory:)[^?\s][^?\r\n]*|postgresql://\S+")
 
 
 @dataclass(frozen=True, slots=True)
