@@ -31,11 +31,12 @@ serve: $(RUNTIME) ## the gateway, with the settings of the environment and .env
 test: $(DEV) ## every test, on SQLite and PostgreSQL (WORKERS=2)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-check: $(DEV) ## format, lint, strict types, import contracts
+check: $(DEV) ## format, lint, strict types, import contracts, and the interface compared with its copy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/api/test_openapi.py tests/test_architecture.py tests/test_docs.py
 
 bench: $(DEV) ## the benchmarks
 	$(BIN)/python -m benchmarks

@@ -56,6 +56,7 @@ class LogEvent(StrEnum):
     CAMPAIGN_RESUMED = "campaign_resumed"
     TOKEN_REUSE_DISABLED = "token_reuse_disabled"  # noqa: S105 - an event's name, not a password
     WEBHOOK_REFUSED = "webhook_refused"
+    WEBHOOK_FAILED = "webhook_failed"
     RECEIPT_APPLIED = "receipt_applied"
     RECEIPT_UNMATCHED = "receipt_unmatched"
     INBOUND_RECEIVED = "inbound_received"

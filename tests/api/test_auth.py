@@ -24,6 +24,8 @@ OPEN = {
     ("POST", "/webhooks/inbound"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
+    ("HEAD", "/"),
+    ("HEAD", "/healthz"),
 }
 """What is reached without a key: DESIGN, section 4."""
 

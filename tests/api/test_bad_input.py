@@ -194,7 +194,7 @@ async def test_a_path_that_is_none_is_not_found(app: Litestar, target: str) -> N
         ("DELETE", f"/v1/messages/{MESSAGE_ID}".encode(), "GET, OPTIONS"),
         ("GET", SIMPLE, "OPTIONS, POST"),
         ("GET", b"/webhooks/status", "OPTIONS, POST"),
-        ("MADEUP", b"/", "GET, OPTIONS"),
+        ("MADEUP", b"/", "GET, HEAD, OPTIONS"),
     ],
 )
 async def test_a_wrong_method_hears_the_right_ones(

@@ -47,6 +47,15 @@ async def test_a_simple_monitor_gets_a_simple_answer(client, path, said):
     assert answer.headers["content-type"].startswith("text/plain")
 
 
+@on_sqlite
+@pytest.mark.parametrize("path", ["/", "/healthz"])
+async def test_a_monitor_may_ask_without_wanting_a_body(client, path):
+    """Uptime monitors send HEAD; a 405 would ring somebody's telephone."""
+    answer = await client.head(path)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 async def test_a_gateway_that_lacks_nothing_is_ok(client):
     """Silence is what an operator wants to see."""
     answer = await client.get("/readyz")

@@ -141,3 +141,18 @@ async def test_an_id_that_is_none_is_not_found(app: Litestar) -> None:
         ):
             answer = await _ask(app, method, target.encode())
             assert problem_of(answer) == (404, "not_found", []), target
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (b"/v1/messages?stat=failed", "stat"),
+        (b"/v1/inbound?to=%2B12125550123", "to"),
+        (f"/v1/messages/{MESSAGE_ID}/events?page=2".encode(), "page"),
+    ],
+)
+async def test_a_misspelt_parameter_is_refused_by_name(app, target, name):
+    """A filter that is ignored lists everything, which looks like an answer."""
+    refused = await _ask(app, "GET", target)
+
+    assert problem_of(refused) == (422, "invalid", [name])

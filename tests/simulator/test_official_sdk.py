@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from vonage import Auth, HttpClientOptions, Vonage
 from vonage_http_client.errors import AuthenticationError, HttpRequestError, RateLimitedError
 from vonage_messages.models import (
     MmsAudio,
@@ -22,7 +23,6 @@ from vonage_messages.models import (
     Sms,
 )
 
-from vonage import Auth, HttpClientOptions, Vonage
 from wirephoto.clock import SystemClock
 from wirephoto.simulator.app import Simulator
 from wirephoto.simulator.switches import Switches

@@ -2,8 +2,8 @@
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.vonage.raw_provider import StoppedClock, pem
 
+from tests.vonage.raw_provider import StoppedClock, pem
 from wirephoto.ids import Ids
 from wirephoto.vonage.client import VonageClient
 

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat
+
 from tests.vonage.raw_provider import (
     ACCEPTED,
     HANG_UP,
@@ -21,7 +22,6 @@ from tests.vonage.raw_provider import (
     submit,
     told,
 )
-
 from wirephoto import __version__
 from wirephoto.domain.outcome import Verdict
 from wirephoto.errors import SettingsInvalid

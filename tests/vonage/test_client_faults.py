@@ -9,8 +9,17 @@ import pytest
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_writer import StreamWriter
 from multidict import CIMultiDict
-from tests.vonage.raw_provider import ACCEPTED, HANG_UP, SILENCE, UUID, answer, provider, submit, told
 
+from tests.vonage.raw_provider import (
+    ACCEPTED,
+    HANG_UP,
+    SILENCE,
+    UUID,
+    answer,
+    provider,
+    submit,
+    told,
+)
 from wirephoto.domain.outcome import Verdict
 from wirephoto.vonage.client import _Body
 

@@ -12,7 +12,7 @@ from wirephoto.api import health, messages, openapi, simple, webhooks
 from wirephoto.api.problems import handle
 from wirephoto.api.services import Services
 
-_HEALTH = (health.index, health.alive, health.ready)
+_HEALTH = (health.index, health.alive, health.present, health.ready)
 _ROUTES = (
     *_HEALTH,
     simple.send_mms,

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, head
 from litestar.openapi.datastructures import ResponseSpec
 
 from wirephoto.api.messages import JSON
@@ -42,6 +42,11 @@ async def index() -> str:
 async def alive() -> str:
     """Say that the process answers."""
     return "ok"
+
+
+@head(["/", "/healthz"], opt={"open": True})
+async def present() -> None:
+    """Say the same to monitors that ask for no body."""
 
 
 @get(

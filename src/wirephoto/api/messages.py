@@ -14,7 +14,7 @@ from wirephoto.api.bodies import read_body
 from wirephoto.api.problems import Problem, problem, problem_document
 from wirephoto.api.queries import (
     AnyRequest,
-    check_nulls,
+    check_query,
     instant,
     is_id,
     metadata_filters,
@@ -96,6 +96,7 @@ class _RenderedResult(msgspec.Struct, omit_defaults=True):
     replayed: bool = False
 
 
+_FILTERS = frozenset({"to", "from", "state", "reference", "since", "until", "cursor", "limit"})
 _REQUEST = msgspec.json.Decoder(MessageRequest)
 _BATCH = msgspec.json.Decoder(BatchRequest)
 _BATCH_MESSAGE = msgspec.json.Decoder(BatchMessage)
@@ -237,7 +238,7 @@ async def list_page(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
 ) -> Response[Any]:
     """List by state, recipient, sender, reference, time of acceptance and `metadata.KEY=VALUE`."""
-    check_nulls(request)
+    check_query(request, _FILTERS, metadata=True)
     wanted = MessageFilter(
         state=in_state,
         recipient=phone_number("to", recipient),
@@ -287,6 +288,7 @@ async def timeline(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 100,
 ) -> Response[Any]:
     """Return what became of a message, in order."""
+    check_query(request, ("cursor", "limit"))
     if not is_id(message_id):
         return not_found()
     tenant_id = caller_of(request).tenant_id

@@ -160,7 +160,7 @@ def _operations(app: Litestar) -> Iterator[_Operation]:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for method, (handler, _) in route.route_handler_map.items():
-                if method != "OPTIONS":
+                if method not in ("OPTIONS", "HEAD"):
                     yield _Operation(route.path_format, method.lower(), handler)
 
 

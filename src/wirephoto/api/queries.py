@@ -1,6 +1,7 @@
 """What stands in a URL: ids, cursors and filters, checked before the database is asked."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,14 +114,18 @@ def instant(field: str, read: datetime | None, request: AnyRequest) -> datetime 
         ) from error
 
 
-def check_nulls(request: AnyRequest) -> None:
-    """Refuse filters that would be read as none at all, and so find everything.
+def check_query(request: AnyRequest, names: Collection[str], *, metadata: bool = False) -> None:
+    """Refuse what would silently filter nothing: a misspelt name, or a filter "null".
+
+    `metadata` says that `metadata.KEY` is a filter of the route as well.
 
     Raises:
-        RequestRefused: a parameter is "null".
+        RequestRefused: a parameter is unknown, or is "null".
     """
-    for name in ("state", "since", "until"):
-        if request.query_params.get(name, "").lower() == "null":
+    for name, value in request.query_params.multi_items():
+        if name not in names and not (metadata and name.startswith(_METADATA)):
+            raise _refused(name, "unknown_parameter", "There is no such parameter here.")
+        if name in ("state", "since", "until") and value.lower() == "null":
             raise _refused(name, "invalid", "Leave the parameter out instead.")
 
 

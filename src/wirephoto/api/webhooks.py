@@ -11,7 +11,7 @@ from litestar.params import FromQuery, QueryParameter
 from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.messages import PAGE_MAX, json_answer
 from wirephoto.api.problems import problem
-from wirephoto.api.queries import AnyRequest, page_cursor, phone_number
+from wirephoto.api.queries import AnyRequest, check_query, page_cursor, phone_number
 from wirephoto.api.services import WebhookSettings, services_of
 from wirephoto.api.views import InboundList, inbound_view
 from wirephoto.domain.api_key import Scope
@@ -120,6 +120,7 @@ async def list_inbound_page(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
 ) -> Response[Any]:
     """List inbound messages, by the phone that sent them."""
+    check_query(request, ("from", "cursor", "limit"))
     number, before_id = phone_number("from", sender), page_cursor(cursor)
     async with services_of(request.app).database.read() as tx:
         found = await list_inbound(

@@ -8,7 +8,7 @@ from sqlalchemy import Table
 
 from wirephoto.domain.line import probing
 from wirephoto.domain.message import Message
-from wirephoto.domain.pacing import HORIZON, Demand, Pace, allocate
+from wirephoto.domain.pacing import HORIZON, Allocation, Demand, Pace, allocate
 from wirephoto.storage.database import Transaction
 from wirephoto.storage.queue import claim_messages, due_messages
 from wirephoto.storage.schema import accounts, campaigns
@@ -24,6 +24,7 @@ CAMPAIGNS_MAX = 64
 """Campaigns that one claim serves."""
 IDLE_REST_S = 0.5
 """The longest rest: how late a held message's hour may be noticed, in seconds."""
+_SOON = HORIZON + timedelta(seconds=IDLE_REST_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +58,20 @@ async def claim_due(
     account = await lock_line(tx, accounts, account_id)
     if account.stop and account.stop.probe_at > now:
         return Claim([], IDLE_REST_S)
+    # Those whose slot comes within the longest rest are among them: it decides how long to rest.
     lines = await lock_ready_campaigns(
-        tx, account.id, now=now, until=earliest + HORIZON, limit=CAMPAIGNS_MAX
+        tx, account.id, now=now, until=earliest + _SOON, limit=CAMPAIGNS_MAX
     )
     if not lines:
         return Claim([], IDLE_REST_S)
     limit = 1 if account.stop else limit
     waiting = [
-        await due_messages(tx, line.id, now=now, limit=_wanted(line, limit)) for line in lines
+        await due_messages(tx, line.id, now=now, limit=_wanted(line, limit, earliest))
+        for line in lines
     ]
     demands = [Demand(line.pace, len(ids)) for line, ids in zip(lines, waiting, strict=True)]
     allocation = allocate(account.pace, demands, now=earliest, limit=limit)
-    slots = [
-        (id_, slot_at)
-        for ids, times in zip(waiting, allocation.slots, strict=True)
-        for id_, slot_at in zip(ids, times, strict=False)
-    ]
+    slots = _slots(waiting, allocation)
     if not slots:
         return Claim([], _rest_s([account.pace, *(line.pace for line in lines)], earliest))
     claimed = await claim_messages(tx, slots, now=now, lease_until=now + lease)
@@ -85,14 +84,26 @@ async def claim_due(
     await _store(tx, campaigns, served, now)
     paces = [allocation.account, *allocation.campaigns]
     rest_s = 0.0 if len(slots) == limit else _rest_s(paces, earliest)
-    return Claim(claimed, rest_s, probe=any(line.stop for line in [account, *lines]))
+    probe = any(line.stop for line in [account, *(line for line, _ in served)])
+    return Claim(claimed, rest_s, probe)
 
 
-def _wanted(line: Line, limit: int) -> int:
+def _wanted(line: Line, limit: int, earliest: datetime) -> int:
     """Return how many of a campaign's messages could get a slot at all."""
+    if line.pace.next_slot_at >= earliest + HORIZON:
+        return 0
     if line.stop:
         return 1
     return min(limit, ceil(HORIZON.total_seconds() * line.pace.rate) + 1)
+
+
+def _slots(waiting: list[list[str]], allocation: Allocation) -> list[tuple[str, datetime]]:
+    """Return who leaves when: a campaign's first slots are for the first in its queue."""
+    return [
+        (id_, slot_at)
+        for ids, times in zip(waiting, allocation.slots, strict=True)
+        for id_, slot_at in zip(ids, times, strict=False)
+    ]
 
 
 def _rest_s(paces: list[Pace], now: datetime) -> float:

@@ -94,7 +94,9 @@ class Dispatcher:
         self._settings = settings
         self._sending: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
-        self._halted = asyncio.Event()
+        self._turning = asyncio.Lock()
+        self._turns = 0
+        self._halted: dict[str, int] = {}
         self._starved = False
         self._head_start_s = HEAD_START_S
         self.bell = database.bell(MessageState.QUEUED.value)
@@ -106,11 +108,18 @@ class Dispatcher:
 
     async def turn(self) -> float:
         """Claim what is due and start to send it; return how long to rest, in seconds."""
+        async with self._turning:
+            return await self._turn()
+
+    async def _turn(self) -> float:
         free = self._settings.in_flight_max - len(self._sending)
         # A claim for a handful costs as much as one for many.
         self._starved = free * 4 < self._settings.in_flight_max
         if self._stopping.is_set() or self._starved:
             return IDLE_REST_S
+        # Counted before the claim: a line that stops meanwhile halts what the claim brings as well.
+        self._turns += 1
+        turn = self._turns
         async with self._database.transaction() as tx:
             claim = await claim_due(
                 tx,
@@ -120,9 +129,8 @@ class Dispatcher:
                 limit=free,
                 lease=timedelta(seconds=self._settings.lease_s),
             )
-        self._halted.clear()
         for message in claim.messages:
-            sending = asyncio.create_task(self._send(message, probe=claim.probe))
+            sending = asyncio.create_task(self._send(message, turn=turn, probe=claim.probe))
             self._sending.add(sending)
             sending.add_done_callback(self._sent)
         return claim.rest_s
@@ -130,6 +138,8 @@ class Dispatcher:
     async def stop(self, grace_s: float) -> None:
         """Return what has not left to the queue; wait up to `grace_s` seconds for answers."""
         self._stopping.set()
+        async with self._turning:
+            pass  # a claim that is under way brings the last ones
         if self._sending:
             await asyncio.wait(self._sending, timeout=grace_s)
         left = list(self._sending)
@@ -147,14 +157,14 @@ class Dispatcher:
         if self._starved and len(self._sending) * 4 <= self._settings.in_flight_max * 3:
             self.bell.set()
         if not sending.cancelled() and (error := sending.exception()):
-            _log.error(LogEvent.LOOP_FAILED, duty="send", error=str(error), exc_info=error)
+            _log.error(LogEvent.LOOP_FAILED, loop="send", error=str(error), exc_info=error)
 
-    async def _send(self, message: Message, *, probe: bool) -> None:
-        """Take one claimed message to its answer, or back to the queue."""
+    async def _send(self, message: Message, *, turn: int, probe: bool) -> None:
+        """Take one message that was claimed in `turn` to its answer, or back to the queue."""
         assert message.slot_at is not None, "a claim gives a slot"
         await self._until(message, lead=LEAD)
         now = self._clock.now()
-        held_back = self._stopping.is_set() or self._halted.is_set()
+        held_back = self._stopping.is_set() or self._is_halted(message, turn)
         missed = now > message.slot_at + LATE_MAX
         if held_back or missed:
             self._adapt_head_start(missed=missed)
@@ -173,6 +183,17 @@ class Dispatcher:
         outcome = await self._submit(pair)
         self._adapt_head_start(missed=outcome is SLOT_MISSED)
         await self._settle(pair, outcome, probe=probe)
+
+    def _halt(self, message: Message, outcome: Outcome) -> None:
+        """Let nothing leave that is claimed already and goes through what an answer stops."""
+        if outcome.verdict is Verdict.STOP_LINE:
+            self._halted[message.account_id] = self._turns
+        elif outcome.verdict is Verdict.PAUSE_CAMPAIGN:
+            self._halted[message.campaign_id] = self._turns
+
+    def _is_halted(self, message: Message, turn: int) -> bool:
+        lines = (message.account_id, message.campaign_id)
+        return any(self._halted.get(line_id, 0) >= turn for line_id in lines)
 
     async def _until(self, message: Message, *, lead: timedelta) -> None:
         assert message.slot_at is not None, "a claim gives a slot"
@@ -221,9 +242,10 @@ class Dispatcher:
         """Record an answer, however the message has moved since, then heed what it says."""
         message = await self._record_answer(pair, outcome)
         _report(pair, outcome)
-        if outcome.verdict in (Verdict.STOP_LINE, Verdict.PAUSE_CAMPAIGN):
-            self._halted.set()
+        self._halt(message, outcome)
         await heed(self._database, outcome, message, probe=probe, now=self._clock.now())
+        # Once more for what was claimed while the stop was being stored.
+        self._halt(message, outcome)
 
     async def _record_answer(self, pair: Pair, outcome: Outcome) -> Message:
         """Store an answer; while the database is out of reach, keep it and try again.
@@ -289,12 +311,13 @@ class Dispatcher:
 def _report(pair: Pair, outcome: Outcome) -> None:
     facts = {
         "message_id": pair.message.id,
-        "attempt": pair.attempt.number,
+        "attempt_id": pair.attempt.id,
         "reason": outcome.reason,
         "http_status": outcome.http_status,
     }
     if outcome.verdict is Verdict.ACCEPTED:
-        _log.debug(LogEvent.ATTEMPT_SUBMITTED, **facts)
+        uuid = outcome.provider_message_id
+        _log.debug(LogEvent.ATTEMPT_SUBMITTED, provider_message_id=uuid, **facts)
     elif outcome.verdict is Verdict.UNKNOWN:
         _log.warning(LogEvent.ATTEMPT_UNCONFIRMED, detail=outcome.detail, **facts)
     else:

@@ -7,6 +7,7 @@ from wirephoto.domain.event import message_event
 from wirephoto.domain.follow import Pair, apply_receipt, follow_receipt
 from wirephoto.domain.message import Attempt, Message
 from wirephoto.domain.outcome import Receipt
+from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.messages import (
@@ -19,8 +20,10 @@ from wirephoto.storage.webhooks import (
     WEBHOOK_STORED,
     InboundMessage,
     Webhook,
+    count_failed_try,
     insert_inbound,
     mark_applied,
+    waiting_seqs,
     waiting_webhooks,
 )
 from wirephoto.telemetry import LogEvent, get_log
@@ -31,8 +34,10 @@ _log = get_log()
 TURN_MAX = 200
 """Webhooks that one turn applies."""
 REST_S = 1.0
+TRIES_MAX = 3
+"""How often a webhook may fail on its own before it is given up."""
 STATUS, INBOUND = "status", "inbound"
-UNMATCHED, UNREADABLE = "unmatched", "unreadable"
+UNMATCHED, UNREADABLE, FAILED = "unmatched", "unreadable", "failed"
 
 
 class Inbound:
@@ -48,22 +53,57 @@ class Inbound:
 
     async def turn(self) -> float:
         """Apply up to `TURN_MAX` webhooks; return how long to rest, in seconds."""
+        try:
+            applied = await self._apply_waiting()
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - one bad webhook must not hold up those behind it
+            applied = await self._apply_one_by_one()
+        return 0.0 if applied == TURN_MAX else REST_S
+
+    async def _apply_waiting(self, seq: int | None = None) -> int:
+        """Apply the oldest webhooks, or one, in one transaction; return how many there were."""
         async with self._database.transaction() as tx:
-            waiting = await waiting_webhooks(tx, limit=TURN_MAX)
-            if not waiting:
-                return REST_S
-            outcomes = await self._apply_receipts(tx, [w for w in waiting if w.kind == STATUS])
+            waiting = await waiting_webhooks(tx, limit=TURN_MAX, seq=seq)
+            outcomes = dict.fromkeys([webhook.seq for webhook in waiting], UNREADABLE)
+            outcomes |= await self._apply_receipts(tx, [w for w in waiting if w.kind == STATUS])
             for webhook in waiting:
                 if webhook.kind == INBOUND:
                     outcomes[webhook.seq] = await self._keep_inbound(tx, webhook)
             await mark_applied(tx, outcomes, self._clock.now())
         for webhook in waiting:
             _report(webhook, outcomes[webhook.seq])
-        return 0.0 if len(waiting) == TURN_MAX else REST_S
+        return len(waiting)
+
+    async def _apply_one_by_one(self) -> int:
+        """Apply each webhook in a transaction of its own; return how many were dealt with."""
+        async with self._database.read() as tx:
+            seqs = await waiting_seqs(tx, limit=TURN_MAX)
+        dealt_with = 0
+        for seq in seqs:
+            try:
+                dealt_with += await self._apply_waiting(seq)
+            except StorageUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not come for ever
+                dealt_with += await self._fail(seq, error)
+        return dealt_with
+
+    async def _fail(self, seq: int, error: Exception) -> bool:
+        """Count a failed try of one webhook; tell whether it was given up."""
+        async with self._database.transaction() as tx:
+            tries = await count_failed_try(tx, seq)
+            given_up = tries >= TRIES_MAX
+            if given_up:
+                await mark_applied(tx, {seq: FAILED}, self._clock.now())
+        _log.error(LogEvent.WEBHOOK_FAILED, seq=seq, tries=tries, given_up=given_up, exc_info=error)
+        return given_up
 
     async def _apply_receipts(self, tx: Transaction, webhooks: list[Webhook]) -> dict[int, str]:
         """Apply receipts in order; several for one message take a round each."""
         outcomes: dict[int, str] = {}
+        if not webhooks:
+            return outcomes
         receipts: list[tuple[int, Receipt]] = []
         for webhook in webhooks:
             try:

@@ -49,22 +49,27 @@ async def _stop(
         line = await lock_line(tx, table, id_)
         stop = stopped(line.stop, reason=outcome.reason, detail=outcome.detail, now=now)
         await stop_line(tx, table, id_, stop)
-    _log.warning(
-        LogEvent.LINE_STOPPED if table is accounts else LogEvent.CAMPAIGN_PAUSED,
-        line=id_,
-        reason=stop.reason,
-        detail=stop.detail,
-        probe_at=stop.probe_at.isoformat(),
-    )
+    if line.stop and line.stop.reason == stop.reason:
+        return  # requests that were on the wire, and probes, are refused as well: that is no news
+    facts = {
+        "reason": stop.reason,
+        "detail": stop.detail,
+        "probe_at": stop.probe_at.isoformat(),
+    }
+    if table is accounts:
+        _log.error(LogEvent.LINE_STOPPED, account=id_, **facts)
+    else:
+        _log.error(LogEvent.CAMPAIGN_PAUSED, campaign=id_, **facts)
 
 
 async def _resume(database: Database, table: Table, id_: str) -> None:
     async with database.transaction() as tx:
         resumed = await resume_line(tx, table, id_)
         await tx.notify(MessageState.QUEUED.value)
-    if resumed:
-        account = table is accounts
-        _log.info(LogEvent.LINE_RESUMED if account else LogEvent.CAMPAIGN_RESUMED, line=id_)
+    if resumed and table is accounts:
+        _log.info(LogEvent.LINE_RESUMED, account=id_)
+    elif resumed:
+        _log.info(LogEvent.CAMPAIGN_RESUMED, campaign=id_)
 
 
 async def _slow_down(database: Database, account_id: str, outcome: Outcome, now: datetime) -> None:
@@ -74,4 +79,4 @@ async def _slow_down(database: Database, account_id: str, outcome: Outcome, now:
         account = await lock_line(tx, accounts, account_id)
         next_slot_at = max(account.pace.next_slot_at, now + timedelta(seconds=wait_s))
         await advance_slots(tx, accounts, {account_id: next_slot_at})
-    _log.warning(LogEvent.ACCOUNT_SLOWED, line=account_id, wait_s=wait_s)
+    _log.warning(LogEvent.ACCOUNT_SLOWED, account=account_id, wait_s=wait_s)

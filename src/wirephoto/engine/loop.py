@@ -30,7 +30,7 @@ class Runner:
     def __init__(self, duty: Duty, clock: Clock) -> None:
         self.duty = duty
         self._clock = clock
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.failures = 0
 
@@ -40,29 +40,38 @@ class Runner:
 
     async def stop(self) -> None:
         """Return when the turn that is under way has ended."""
-        self._stopping = True
+        self._stopping.set()
         self.duty.bell.set()
         if self._task:
             await self._task
 
     async def _run(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             self.duty.bell.clear()
             try:
                 rest_s = await self.duty.turn()
-                self.failures = 0
             except Exception as error:  # noqa: BLE001 - the one place that outlives every failure
-                self.failures += 1
-                rest_s = min(FAILURE_REST_S_MAX, 0.1 * 2.0 ** min(self.failures, 10))
-                _log.error(
-                    LogEvent.LOOP_FAILED,
-                    duty=self.duty.name,
-                    failures=self.failures,
-                    exc_info=not isinstance(error, StorageUnavailable),
-                    error=str(error),
-                )
-            if rest_s > 0 and not self._stopping:
+                await self._back_off(error)
+                continue
+            if self.failures:
+                _log.info(LogEvent.LOOP_RECOVERED, loop=self.duty.name)
+                self.failures = 0
+            if rest_s > 0 and not self._stopping.is_set():
                 await rest(self._clock, self.duty.bell, rest_s)
+
+    async def _back_off(self, error: Exception) -> None:
+        """Report a failure and rest; the bell does not shorten it, or new work would hammer."""
+        self.failures += 1
+        rest_s = min(FAILURE_REST_S_MAX, 0.1 * 2.0 ** min(self.failures, 10))
+        _log.error(
+            LogEvent.LOOP_FAILED,
+            loop=self.duty.name,
+            failures=self.failures,
+            rest_s=rest_s,
+            exc_info=None if isinstance(error, StorageUnavailable) else error,
+            error=str(error),
+        )
+        await rest(self._clock, self._stopping, rest_s)
 
 
 async def rest(clock: Clock, bell: asyncio.Event, seconds: float) -> None:

@@ -40,13 +40,15 @@ class Rescuer:
             released = await self._release_claims(tx)
             doubted = await self._doubt_attempts(tx)
         if released or doubted:
-            _log.warning(LogEvent.MESSAGES_RESCUED, queued=released, unconfirmed=doubted)
+            _log.warning(LogEvent.MESSAGES_RESCUED, requeued=released, unconfirmed=doubted)
         return 0.0 if TURN_MAX in (released, doubted) else REST_S
 
     async def release_all(self) -> None:
         """Return every claim to the queue: for a start where no other process can hold one."""
-        async with self._database.transaction() as tx:
-            await self._release_claims(tx, lease=timedelta(days=3650))
+        released = TURN_MAX
+        while released == TURN_MAX:
+            async with self._database.transaction() as tx:
+                released = await self._release_claims(tx, lease=timedelta(days=3650))
 
     async def _release_claims(self, tx: Transaction, lease: timedelta = timedelta()) -> int:
         now = self._clock.now()
@@ -56,12 +58,16 @@ class Rescuer:
 
     async def _doubt_attempts(self, tx: Transaction) -> int:
         now = self._clock.now()
-        overdue = await overdue_attempts(tx, before=now - DEADLINE_MARGIN, limit=TURN_MAX)
-        if not overdue:
+        before = now - DEADLINE_MARGIN
+        found = await overdue_attempts(tx, before=before, limit=TURN_MAX)
+        if not found:
             return 0
-        messages = await lock_messages(tx, [attempt.message_id for attempt in overdue])
+        messages = await lock_messages(tx, [attempt.message_id for attempt in found])
         rows = []
-        for attempt in overdue:
+        # Read again under the locks: an answer may have come while we waited for them.
+        for attempt in await overdue_attempts(tx, before=before, limit=TURN_MAX):
+            if attempt.message_id not in messages:
+                continue
             doubted = replace(
                 attempt, state=AttemptState.UNCONFIRMED, ended_at=now, reason="answer_unknown"
             )
@@ -93,7 +99,7 @@ class Expirer:
             found = await expired_messages(tx, now=now, limit=TURN_MAX)
             expired = sum(await record_transitions(tx, [self._expired(row) for row in found]))
         if expired:
-            _log.info(LogEvent.MESSAGES_EXPIRED, expired=expired)
+            _log.info(LogEvent.MESSAGES_EXPIRED, count=expired)
         return 0.0 if len(found) == TURN_MAX else REST_S
 
     def _expired(self, message: Message) -> Transition:
@@ -121,5 +127,5 @@ class Pruner:
         async with self._database.transaction() as tx:
             deleted = await delete_keys(tx, before=before, limit=TURN_MAX)
         if deleted:
-            _log.info(LogEvent.ROWS_PRUNED, table="idempotency_keys", deleted=deleted)
+            _log.info(LogEvent.ROWS_PRUNED, table="idempotency_keys", count=deleted)
         return 0.0 if deleted == TURN_MAX else PRUNE_REST_S

@@ -24,7 +24,12 @@ TURN_MAX = 16
 """Messages that one process looks at side by side."""
 REST_S = 0.5
 LEASE = timedelta(seconds=120)
-"""Longer than any fetch may take, so that a message is looked at by one process at a time."""
+"""How long a message is one process' to look at."""
+PATIENCE_S = 100.0
+"""How long all attachments of a message may take together: shorter than the lease, in seconds."""
+
+TOO_SLOW = "The attachments took too long to fetch: serve them faster, or send fewer."
+CHECK_FAILED = "The attachments could not be looked at; the log says why."
 
 
 class Checker(Protocol):
@@ -54,6 +59,7 @@ class Preparation:
         ids: Ids,
         random: Random,
         retry: RetryPolicy,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._database = database
         self._commits = commits
@@ -62,6 +68,7 @@ class Preparation:
         self._ids = ids
         self._random = random
         self._retry = retry
+        self._patience_s = patience_s
         self.bell = database.bell(MessageState.PREPARING.value)
 
     async def turn(self) -> float:
@@ -69,17 +76,17 @@ class Preparation:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             leased = await claim_preparing(tx, now=now, lease_until=now + LEASE, limit=TURN_MAX)
-        async with asyncio.TaskGroup() as group:
-            for message in leased:
-                group.create_task(self._prepare(message))
+        preparing = [self._prepare(message) for message in leased]
+        # One that fails does not stop the others: their leases would hold them up for minutes.
+        for failed in await asyncio.gather(*preparing, return_exceptions=True):
+            if failed is not None:
+                raise failed
         return 0.0 if leased else REST_S
 
     async def _prepare(self, message: Message) -> None:
         """Record what became of one message; the result is dropped if it has moved meanwhile."""
-        try:
-            for media in message.media:
-                await self._check(media)
-        except MediaRefused as refused:
+        refused = await self._look_at(message)
+        if refused:
             after = self._refused(message, refused)
         else:
             # The tries of preparing are over; those of sending count from nought.
@@ -89,6 +96,20 @@ class Preparation:
         if after.state is not message.state:
             event = message_event(self._ids.new("evt", after.updated_at), after)
         await self._commits.run(record_transitions, Transition(after, event=event))
+
+    async def _look_at(self, message: Message) -> MediaRefused | None:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                for media in message.media:
+                    await self._check(media)
+        except MediaRefused as refused:
+            return refused
+        except TimeoutError:
+            return MediaRefused("unreachable", TOO_SLOW, retryable=True)
+        except Exception as error:  # noqa: BLE001 - the message must not wait for ever for a fix
+            _log.error(LogEvent.LOOP_FAILED, loop=self.name, error=str(error), exc_info=error)
+            return MediaRefused("check_failed", CHECK_FAILED, retryable=True)
+        return None
 
     def _refused(self, message: Message, refused: MediaRefused) -> Message:
         now = self._clock.now()

@@ -46,8 +46,6 @@ BUSY_MS = 10_000
 """How long SQLite waits for another process' write (a command beside the gateway)."""
 CACHE_KB = 16_384
 """Page cache of each SQLite connection; the default of 2 MB is smaller than the live indexes."""
-CHECKPOINT_PAGES = 4_000
-"""Pages of write-ahead log before they are copied into the file: 16 MB, not the usual 4."""
 NOTIFY_CHANNEL = "wirephoto"
 _OUT_OF_REACH = ("08", "25006", "53", "57", "58")
 """PostgreSQL's codes (appendix A of its manual): no connection, read-only, no resources (a full
@@ -291,7 +289,6 @@ def _configure_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> N
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
         f"PRAGMA cache_size=-{CACHE_KB}",
-        f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"PRAGMA query_only={'ON' if query_only else 'OFF'}",
     ]
 

@@ -1,0 +1,300 @@
+"""Which messages leave next, and when: the rate, the order, the leases, and stopped lines."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from tests.engine.stage import Stage
+from tests.factories import NOW, make_message
+from wirephoto.domain.line import PROBE_FIRST_S
+from wirephoto.domain.message import Message, MessageState, Priority
+from wirephoto.engine.claim import IDLE_REST_S, Claim, claim_due
+from wirephoto.storage.messages import Transition, record_transitions
+from wirephoto.storage.schema import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_CAMPAIGN,
+    accounts,
+    campaigns,
+)
+
+HEAD_START = timedelta(milliseconds=30)
+LEASE = timedelta(seconds=30)
+TURN_COSTS_S = 0.003
+"""What a turn takes on a real machine; the virtual clock would let it take none."""
+
+
+async def claim(stage: Stage, *, limit: int = 100, head_start: timedelta = HEAD_START) -> Claim:
+    async with stage.database.transaction() as tx:
+        return await claim_due(
+            tx,
+            DEFAULT_ACCOUNT,
+            now=stage.clock.now(),
+            head_start=head_start,
+            limit=limit,
+            lease=LEASE,
+        )
+
+
+@dataclass
+class Claimers:
+    """Several processes that claim for as long as the clock runs, as a dispatcher does."""
+
+    stage: Stage
+    count: int
+    claimed: list[Message] = field(default_factory=list)
+
+    async def run(self, seconds: float) -> None:
+        """Claim for `seconds` of the clock."""
+        claiming = [asyncio.create_task(self._claim(index)) for index in range(self.count)]
+        await self.stage.advance(seconds)
+        for task in claiming:
+            task.cancel()
+        await asyncio.gather(*claiming, return_exceptions=True)
+
+    async def _claim(self, index: int) -> None:
+        # Processes do not start together.
+        await self.stage.clock.sleep(index * 0.037)
+        while True:
+            found = await claim(self.stage)
+            self.claimed += found.messages
+            await self.stage.clock.sleep(found.rest_s + TURN_COSTS_S)
+
+    @property
+    def slots(self) -> list[datetime]:
+        """Every slot that was given, in order of time."""
+        return sorted(message.slot_at or NOW for message in self.claimed)
+
+
+async def test_a_claim_stores_slot_and_lease(stage):
+    """Whoever finds the row after a crash must see until when it is somebody's."""
+    await stage.prepare(rate=10.0)
+    messages = sorted([make_message() for _ in range(3)], key=lambda message: message.id)
+    await stage.store(*messages)
+
+    found = await claim(stage)
+
+    assert [m.slot_at for m in found.messages] == [
+        NOW + HEAD_START,
+        NOW + HEAD_START + timedelta(seconds=0.1),
+    ]
+    for message in found.messages:
+        stored = await stage.message(message)
+        assert stored == message
+        assert stored.state is MessageState.CLAIMED
+        assert stored.lease_until == NOW + LEASE
+        assert stored.version == 2
+    assert await stage.states(messages) == ["claimed", "claimed", "queued"]
+
+
+async def test_the_next_slots_of_account_and_campaign_move_on(stage):
+    """They are the only memory of the rate, over all processes."""
+    await stage.prepare(rate=10.0, account_rate=50.0)
+    await stage.store(*[make_message() for _ in range(3)])
+
+    await claim(stage)
+
+    last = NOW + HEAD_START + timedelta(seconds=0.1)
+    assert (await stage.campaign()).next_slot_at == last + timedelta(seconds=0.1)
+    assert (await stage.account()).next_slot_at == last + timedelta(seconds=0.02)
+
+
+async def test_nothing_due_moves_no_slot(stage):
+    """An idle line must not owe anything to its idle turns."""
+    before = (await stage.campaign()).next_slot_at
+    await stage.store(make_message(due_at=NOW + timedelta(hours=1)))
+
+    found = await claim(stage)
+
+    assert found == Claim([], IDLE_REST_S)
+    assert (await stage.campaign()).next_slot_at == before
+
+
+async def test_urgent_ones_leave_first_then_the_oldest(stage):
+    """A code for signing in does not wait behind a newsletter."""
+    await stage.prepare(rate=1000.0, account_rate=1000.0)
+    earlier = NOW - timedelta(minutes=1)
+    bulk = make_message(priority=Priority.BULK, due_at=earlier - timedelta(hours=1))
+    late = make_message()
+    early = make_message(due_at=earlier)
+    urgent = make_message(priority=Priority.URGENT)
+    await stage.store(bulk, late, early, urgent)
+
+    found = await claim(stage)
+
+    assert [message.id for message in found.messages] == [urgent.id, early.id, late.id, bulk.id]
+
+
+async def test_a_claim_takes_no_more_than_its_limit(stage):
+    """A process claims what it can send now; the rest is free for others at once."""
+    await stage.prepare(rate=1000.0, account_rate=1000.0)
+    await stage.store(*[make_message() for _ in range(5)])
+
+    found = await claim(stage, limit=3)
+
+    assert len(found.messages) == 3
+    assert found.rest_s == 0.0
+
+
+@pytest.mark.parametrize("gone", ["expired", "canceled"])
+async def test_a_slot_of_what_is_gone_is_forfeited(stage, gone):
+    """A slot that is given back would be a burst later."""
+    await stage.prepare(rate=10.0)
+    first = make_message(due_at=NOW - timedelta(minutes=1))
+    if gone == "expired":
+        first = make_message(due_at=first.due_at, expires_at=NOW)
+    second = make_message()
+    await stage.store(first, second)
+    if gone == "canceled":
+        canceled = Transition(first.move_to(MessageState.CANCELED, NOW))
+        async with stage.database.transaction() as tx:
+            await record_transitions(tx, [canceled])
+
+    found = await claim(stage)
+
+    slot_at = NOW + HEAD_START + timedelta(seconds=0.1 if gone == "expired" else 0.0)
+    assert [(m.id, m.slot_at) for m in found.messages] == [(second.id, slot_at)]
+
+
+async def test_a_slot_is_never_in_the_past(stage):
+    """After a pause the line goes on at its rate; it does not make up for the pause."""
+    await stage.prepare(rate=10.0)
+    await stage.advance(3600)
+    await stage.store(*[make_message() for _ in range(5)])
+
+    found = await claim(stage)
+
+    start = stage.clock.now() + HEAD_START
+    assert [m.slot_at for m in found.messages] == [start, start + timedelta(seconds=0.1)]
+
+
+@pytest.mark.parametrize("claimers", [1, 4])
+@pytest.mark.parametrize(("rate", "seconds"), [(4.5, 10.0), (0.25, 40.0)])
+async def test_the_rate_is_exact_however_many_claim(stage, claimers, rate, seconds):
+    """The carrier drops what comes too fast, and a slower line than approved is money lost."""
+    await stage.prepare(rate=rate)
+    await stage.store(*[make_message() for _ in range(int(seconds * rate) + 10)])
+    running = Claimers(stage, claimers)
+
+    await running.run(seconds)
+
+    slots, interval = running.slots, timedelta(seconds=1 / rate)
+    assert len({message.id for message in running.claimed}) == len(running.claimed)
+    assert all(after - before >= interval for before, after in pairwise(slots))
+    used = (len(slots) - 1) * interval / (slots[-1] - slots[0])
+    assert used >= 0.99
+    assert len(slots) >= (seconds - 0.1) * rate * 0.99
+
+
+async def test_the_account_bounds_all_its_campaigns_together(stage):
+    """The provider limits the account (30 a second by default), whoever it sends for."""
+    await stage.prepare(rate=20.0, account_rate=10.0)
+    other = await stage.add_campaign("other", rate=20.0)
+    await stage.store(*[make_message() for _ in range(40)])
+    await stage.store(*[make_message(campaign_id=other) for _ in range(40)])
+    running = Claimers(stage, 1)
+
+    await running.run(4.0)
+
+    slots = running.slots
+    assert all(b - a >= timedelta(seconds=0.1) for a, b in pairwise(slots))
+    assert len(slots) >= 39
+    shares = [
+        sum(m.campaign_id == id_ for m in running.claimed) for id_ in (other, DEFAULT_CAMPAIGN)
+    ]
+    assert abs(shares[0] - shares[1]) <= 1
+
+
+async def test_two_at_a_time_give_nothing_twice(stage):
+    """Row locks are the only agreement between processes."""
+    await stage.prepare(rate=40.0, account_rate=1000.0)
+    await stage.store(*[make_message() for _ in range(60)])
+
+    found = await asyncio.gather(*[claim(stage, limit=5) for _ in range(6)])
+
+    claimed = [message for each in found for message in each.messages]
+    slots = sorted(message.slot_at or NOW for message in claimed)
+    assert len({message.id for message in claimed}) == len(claimed)
+    assert all(b - a >= timedelta(seconds=0.025) for a, b in pairwise(slots))
+
+
+async def test_a_stopped_account_lets_one_message_try(stage):
+    """One refused request tells as much as a thousand, and nobody has to press a button."""
+    await stage.prepare(rate=100.0)
+    await stage.store(*[make_message() for _ in range(5)])
+    probe_at = NOW + timedelta(seconds=PROBE_FIRST_S)
+    await stop(stage, accounts, DEFAULT_ACCOUNT, probe_at)
+
+    early = await claim(stage)
+    await stage.advance(PROBE_FIRST_S)
+    due = await claim(stage)
+    again = await claim(stage)
+
+    assert (early.messages, again.messages) == ([], [])
+    assert len(due.messages) == 1
+    assert due.probe
+    account = await stage.account()
+    assert account.probes == 1
+    assert account.probe_at == probe_at + timedelta(seconds=2 * PROBE_FIRST_S)
+    assert account.stopped_at == NOW
+
+
+async def test_a_paused_campaign_does_not_hold_up_another(stage):
+    """One customer's wrong sender is not everybody's outage."""
+    await stage.prepare(rate=5.0)
+    other = await stage.add_campaign("other", rate=5.0)
+    paused = [make_message() for _ in range(2)]
+    going = [make_message(campaign_id=other) for _ in range(2)]
+    await stage.store(*paused, *going)
+    await stop(stage, campaigns, DEFAULT_CAMPAIGN, NOW + timedelta(seconds=PROBE_FIRST_S))
+
+    found = await claim(stage)
+    await stage.advance(PROBE_FIRST_S)
+    later = await claim(stage)
+
+    assert [message.campaign_id for message in found.messages] == [other]
+    assert not found.probe
+    assert {message.campaign_id for message in later.messages} == {DEFAULT_CAMPAIGN, other}
+    assert later.probe
+
+
+async def test_only_what_goes_through_a_stopped_line_is_a_probe(stage):
+    """An answer to an ordinary message proves nothing about a line that stands still."""
+    await stage.prepare(rate=5.0, account_rate=5.0)
+    other = await stage.add_campaign("other", rate=5.0)
+    await stop(stage, campaigns, other, NOW)
+    await stage.set_line(campaigns, other, next_slot_at=NOW + timedelta(milliseconds=300))
+    await stage.store(make_message(), make_message(campaign_id=other))
+
+    found = await claim(stage)
+
+    assert len(found.messages) == 1
+    assert not found.probe
+
+
+async def test_a_line_rests_until_its_next_slot_comes_near(stage):
+    """Longer would lose a part of a slow line's rate, shorter would keep the database busy."""
+    await stage.prepare(rate=2.0)
+    await stage.store(make_message(), make_message())
+
+    first = await claim(stage)
+    await stage.clock.advance(0.2)
+    nothing = await claim(stage)
+
+    # The next slot is half a second after the first one; its claim is half a horizon earlier.
+    assert first.rest_s == pytest.approx(0.4)
+    assert nothing.messages == []
+    assert nothing.rest_s == pytest.approx(0.2)
+
+
+async def stop(stage, table, id_, probe_at):
+    await stage.set_line(
+        table,
+        id_,
+        stopped_at=NOW,
+        stop_reason="unauthorized",
+        stop_detail="No.",
+        probe_at=probe_at,
+    )
