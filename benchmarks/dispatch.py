@@ -50,7 +50,7 @@ def _gateway(sink: Process) -> float:
             core=0,
             base_url=base_url,
             WIREPHOTO_ROLES="dispatch",
-            WIREPHOTO_IN_FLIGHT_MAX="256",
+            WIREPHOTO_IN_FLIGHT_MAX="512",
         ) as process:
             started_cpu_s = process.cpu_s()
             first = _wait_for(sink, before + 1)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from wirephoto.domain.message import (
     TRANSITIONS,
@@ -76,8 +77,9 @@ def follow_answer(
     if attempt.number != message.attempts:
         return message
     if attempt.state is AttemptState.SUBMITTED and _may_follow(message, MessageState.SUBMITTED):
-        submitted = message.move_to(MessageState.SUBMITTED, now)
-        return replace(submitted, provider_message_id=attempt.provider_message_id)
+        return message.move_to(
+            MessageState.SUBMITTED, now, provider_message_id=attempt.provider_message_id
+        )
     if message.state not in _IN_DOUBT:
         return message
     if attempt.state is AttemptState.UNCONFIRMED:
@@ -94,19 +96,18 @@ def follow_answer(
 def _not_accepted(
     message: Message, outcome: Outcome, *, policy: RetryPolicy, jitter: float, now: datetime
 ) -> Message:
-    why = {"reason": outcome.reason, "detail": outcome.detail}
+    why: dict[str, Any] = {"reason": outcome.reason, "detail": outcome.detail}
     if outcome.verdict in (Verdict.FAIL, Verdict.SUPPRESS):
         return message.move_to(MessageState.FAILED, now, **why)
     if outcome.verdict in _FAULT_ELSEWHERE:
-        return replace(message.move_to(MessageState.QUEUED, now, **why), due_at=now)
+        return message.move_to(MessageState.QUEUED, now, due_at=now, **why)
     tries = message.tries if outcome.throttled else message.tries + 1
     if tries >= policy.tries_max:
-        failed = message.move_to(MessageState.FAILED, now, **why)
-        return replace(failed, tries=tries)
+        return message.move_to(MessageState.FAILED, now, tries=tries, **why)
     due_at = retry_at(
         policy, tries=tries, jitter=jitter, now=now, retry_after_s=outcome.retry_after_s
     )
-    return replace(message.move_to(MessageState.QUEUED, now, **why), due_at=due_at, tries=tries)
+    return message.move_to(MessageState.QUEUED, now, due_at=due_at, tries=tries, **why)
 
 
 def apply_receipt(attempt: Attempt, receipt: Receipt, now: datetime) -> Attempt:
@@ -150,8 +151,13 @@ def follow_receipt(pair: Pair, receipt: Receipt, now: datetime) -> Message:
     latest = attempt.number == message.attempts
     if to is None or not latest or not _may_follow(message, to):
         return message
-    moved = message.move_to(to, now, reason=attempt.reason, detail=attempt.detail)
-    return replace(moved, provider_message_id=attempt.provider_message_id)
+    return message.move_to(
+        to,
+        now,
+        reason=attempt.reason,
+        detail=attempt.detail,
+        provider_message_id=attempt.provider_message_id,
+    )
 
 
 def _may_follow(message: Message, to: MessageState) -> bool:
@@ -163,8 +169,9 @@ def _delivered(message: Message, attempt: Attempt, *, read: bool, now: datetime)
     if not _may_follow(message, to):
         return message
     another_left = attempt.number < message.attempts and not message.state.is_waiting
-    return replace(
-        message.move_to(to, now),
+    return message.move_to(
+        to,
+        now,
         provider_message_id=attempt.provider_message_id,
         duplicate_possible=message.duplicate_possible or another_left,
     )

@@ -184,8 +184,11 @@ class Message:
         *,
         reason: str | None = None,
         detail: str | None = None,
+        **changes: Any,
     ) -> "Message":
         """Return the message in `state`, one version on, with the instants that follow from it.
+
+        `changes` are fields that change with the move.
 
         Raises:
             IllegalTransition: `TRANSITIONS` does not have the move.
@@ -193,6 +196,13 @@ class Message:
         if state not in TRANSITIONS[self.state]:
             raise IllegalTransition(self.state, state)
         leased = state in (MessageState.CLAIMED, MessageState.PREPARING)
+        follows: dict[str, Any] = {
+            "hold_reason": self.hold_reason if state is MessageState.QUEUED else None,
+            "slot_at": self.slot_at if leased or state is MessageState.SENDING else None,
+            "lease_until": self.lease_until if leased else None,
+            "submitted_at": self.submitted_at or (now if state is MessageState.SUBMITTED else None),
+            "final_at": self.final_at or (now if state.is_final else None),
+        }
         return replace(
             self,
             state=state,
@@ -200,11 +210,7 @@ class Message:
             updated_at=now,
             reason=reason,
             detail=detail,
-            hold_reason=self.hold_reason if state is MessageState.QUEUED else None,
-            slot_at=self.slot_at if state in (MessageState.CLAIMED, MessageState.SENDING) else None,
-            lease_until=self.lease_until if leased else None,
-            submitted_at=self.submitted_at or (now if state is MessageState.SUBMITTED else None),
-            final_at=self.final_at or (now if state.is_final else None),
+            **(follows | changes),
         )
 
     def touched(self, now: datetime, **changes: Any) -> "Message":

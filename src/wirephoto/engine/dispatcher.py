@@ -1,7 +1,7 @@
 """Claim due messages with a slot each, send each in its slot, record what became of it."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import Protocol
@@ -32,6 +32,12 @@ _log = get_log()
 
 LEAD = timedelta(milliseconds=40)
 """How long before its slot a message's attempt is recorded, so that the flush does not delay it."""
+WINDOW = 64
+"""How many messages are in flight at first; it grows with each slot kept, and halves when one is
+missed: claiming more than the process can send in time would only forfeit slots."""
+WINDOW_MIN = 8
+WINDOW_GROWTH = 1 / 16
+"""By how much it grows for each slot kept, once it has been too wide; before, it doubles."""
 RECORD_TRIES_MAX = 5
 """How often an answer is applied again to a message that moved meanwhile."""
 RECORD_REST_S = 0.5
@@ -99,6 +105,8 @@ class Dispatcher:
         self._halted: dict[str, int] = {}
         self._starved = False
         self._head_start_s = HEAD_START_S
+        self._window = float(min(WINDOW, settings.in_flight_max))
+        self._shrunk_in = 0
         self.bell = database.bell(MessageState.QUEUED.value)
 
     @property
@@ -112,9 +120,9 @@ class Dispatcher:
             return await self._turn()
 
     async def _turn(self) -> float:
-        free = self._settings.in_flight_max - len(self._sending)
+        free = int(self._window) - len(self._sending)
         # A claim for a handful costs as much as one for many.
-        self._starved = free * 4 < self._settings.in_flight_max
+        self._starved = free * 4 < self._window
         if self._stopping.is_set() or self._starved:
             return IDLE_REST_S
         # Counted before the claim: a line that stops meanwhile halts what the claim brings as well.
@@ -154,7 +162,7 @@ class Dispatcher:
 
     def _sent(self, sending: "asyncio.Task[None]") -> None:
         self._sending.discard(sending)
-        if self._starved and len(self._sending) * 4 <= self._settings.in_flight_max * 3:
+        if self._starved and len(self._sending) * 4 <= self._window * 3:
             self.bell.set()
         if not sending.cancelled() and (error := sending.exception()):
             _log.error(LogEvent.LOOP_FAILED, loop="send", error=str(error), exc_info=error)
@@ -167,7 +175,7 @@ class Dispatcher:
         held_back = self._stopping.is_set() or self._is_halted(message, turn)
         missed = now > message.slot_at + LATE_MAX
         if held_back or missed:
-            self._adapt_head_start(missed=missed)
+            self._adapt(turn, missed=missed)
             await self._release(message)
             return
         pair = self._begin(message)
@@ -181,7 +189,7 @@ class Dispatcher:
             return
         await self._until(message, lead=timedelta())
         outcome = await self._submit(pair)
-        self._adapt_head_start(missed=outcome is SLOT_MISSED)
+        self._adapt(turn, missed=outcome is SLOT_MISSED)
         await self._settle(pair, outcome, probe=probe)
 
     def _halt(self, message: Message, outcome: Outcome) -> None:
@@ -201,9 +209,17 @@ class Dispatcher:
         if wait_s > 0:
             await self._clock.sleep(wait_s)
 
-    def _adapt_head_start(self, *, missed: bool) -> None:
-        factor = 2.0 if missed else 0.99
-        self._head_start_s = min(HEAD_START_S_MAX, max(HEAD_START_S, self._head_start_s * factor))
+    def _adapt(self, turn: int, *, missed: bool) -> None:
+        """Claim less and further ahead after a missed slot of `turn`, more after a kept one."""
+        if not missed:
+            self._head_start_s = max(HEAD_START_S, self._head_start_s * 0.99)
+            growth = WINDOW_GROWTH if self._shrunk_in else 1.0
+            self._window = min(self._settings.in_flight_max, self._window + growth)
+        elif turn > self._shrunk_in:
+            # The messages of one claim miss their slots together: that is one reason to shrink.
+            self._shrunk_in = self._turns
+            self._head_start_s = min(HEAD_START_S_MAX, self._head_start_s * 2.0)
+            self._window = max(min(WINDOW_MIN, self._settings.in_flight_max), self._window / 2)
 
     def _begin(self, message: Message) -> Pair:
         """Return the message in `sending` with its new attempt: stored before a byte leaves."""
@@ -220,8 +236,8 @@ class Dispatcher:
             started_at=now,
             deadline_at=(message.slot_at or now) + LATE_MAX + budget,
         )
-        sending = message.move_to(MessageState.SENDING, now)
-        return Pair(replace(sending, attempts=attempt.number), attempt)
+        sending = message.move_to(MessageState.SENDING, now, attempts=attempt.number)
+        return Pair(sending, attempt)
 
     async def _submit(self, pair: Pair) -> Outcome:
         message, attempt, now = pair.message, pair.attempt, self._clock.now()

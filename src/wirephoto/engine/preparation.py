@@ -1,7 +1,6 @@
 """Look at the media of accepted messages before they are queued."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Protocol
@@ -90,8 +89,7 @@ class Preparation:
             after = self._refused(message, refused)
         else:
             # The tries of preparing are over; those of sending count from nought.
-            queued = message.move_to(MessageState.QUEUED, self._clock.now())
-            after = replace(queued, tries=0, hold_reason=message.hold_reason)
+            after = message.move_to(MessageState.QUEUED, self._clock.now(), tries=0)
         event = None
         if after.state is not message.state:
             event = message_event(self._ids.new("evt", after.updated_at), after)
