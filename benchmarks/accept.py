@@ -4,7 +4,7 @@ import asyncio
 import json
 import statistics
 
-from benchmarks.load import Load, post, run_load
+from benchmarks.load import Load, Request, post, run_load
 from benchmarks.processes import API_KEY, gateway, scratch
 
 RUNS = 3
@@ -33,10 +33,9 @@ def measure() -> None:
     print(f"accept, by the batch     {per_s:8,.0f} /s   batches of {BATCH_MESSAGES}")
 
 
-def _run(port: int, request: object, count: int, connections: int) -> Load:
-    return asyncio.run(
-        run_load("127.0.0.1", port, request, requests=count, connections=connections)  # type: ignore[arg-type]
-    )
+def _run(port: int, request: Request, count: int, connections: int) -> Load:
+    load = run_load("127.0.0.1", port, request, requests=count, connections=connections)
+    return asyncio.run(load)
 
 
 _HEADERS = f"Authorization: Bearer {API_KEY}\r\n"

@@ -75,7 +75,7 @@ def configure() -> Iterator[Configure]:
 
 def _logged(configure: Configure, **fields: object) -> dict[str, Any]:
     stream = configure()
-    get_log().info(LogEvent.MESSAGE_ACCEPTED, **fields)
+    get_log().info(LogEvent.ATTEMPT_SUBMITTED, **fields)
     line: dict[str, Any] = json.loads(stream.getvalue())
     return line
 
@@ -123,7 +123,7 @@ def test_nothing_is_looked_at_below_the_level(configure: Configure) -> None:
         def __str__(self) -> str:
             raise AssertionError("looked at")
 
-    get_log().info(LogEvent.MESSAGE_ACCEPTED, field=Explosive())
+    get_log().info(LogEvent.ATTEMPT_SUBMITTED, field=Explosive())
 
     assert stream.getvalue() == ""
 

@@ -36,12 +36,9 @@ class LogEvent(StrEnum):
     API_KEY_MISSING = "api_key_missing"
     DATABASE_MIGRATED = "database_migrated"
     DATABASE_UNAVAILABLE = "database_unavailable"
-    CLOCK_DRIFTED = "clock_drifted"
     LOOP_FAILED = "loop_failed"
     LOOP_RECOVERED = "loop_recovered"
     REQUEST_FAILED = "request_failed"
-    MESSAGE_ACCEPTED = "message_accepted"
-    MESSAGE_FAILED = "message_failed"
     MESSAGES_RESCUED = "messages_rescued"
     MESSAGES_EXPIRED = "messages_expired"
     ROWS_PRUNED = "rows_pruned"
@@ -59,6 +56,7 @@ class LogEvent(StrEnum):
     WEBHOOK_FAILED = "webhook_failed"
     RECEIPT_APPLIED = "receipt_applied"
     RECEIPT_UNMATCHED = "receipt_unmatched"
+    WEBHOOK_UNREADABLE = "webhook_unreadable"
     INBOUND_RECEIVED = "inbound_received"
 
 

@@ -215,7 +215,10 @@ async def test_a_picture_that_is_none_is_a_400(database, clock, mover):
 
         answer = await asked.answer
     assert message.state is MessageState.PREPARING
-    assert (answer.status_code, answer.json()["error"]) == (400, "There is no picture there.")
+    assert (answer.status_code, answer.json()["error"]) == (
+        400,
+        "imageUrl: There is no picture there.",
+    )
 
 
 async def test_a_repeated_request_gets_the_first_answer_and_a_concurrent_one_waits_its_turn(

@@ -299,6 +299,21 @@ class FailingCommits:
         return await self._commits.run(write, item)
 
 
+class UnansweredCommits:
+    """A group commit whose first answer to `write` is lost: it happened, and nobody heard."""
+
+    def __init__(self, commits: GroupCommit, write: Any) -> None:
+        self._commits = commits
+        self._lost = write
+
+    async def run(self, write: Any, item: Any) -> Any:
+        result = await self._commits.run(write, item)
+        if write is self._lost:
+            self._lost = None
+            raise StorageUnavailable("database: gone")
+        return result
+
+
 class FakeChecker:
     """Raises the scripted errors for an address, one at a time, and passes everything else."""
 

@@ -234,7 +234,7 @@ async def test_a_stopped_account_lets_one_message_try(stage):
 
     assert (early.messages, again.messages) == ([], [])
     assert len(due.messages) == 1
-    assert due.probe
+    assert due.probed == {DEFAULT_ACCOUNT}
     account = await stage.account()
     assert account.probes == 1
     assert account.probe_at == probe_at + timedelta(seconds=2 * PROBE_FIRST_S)
@@ -255,9 +255,9 @@ async def test_a_paused_campaign_does_not_hold_up_another(stage):
     later = await claim(stage)
 
     assert [message.campaign_id for message in found.messages] == [other]
-    assert not found.probe
+    assert not found.probed
     assert {message.campaign_id for message in later.messages} == {DEFAULT_CAMPAIGN, other}
-    assert later.probe
+    assert later.probed == {DEFAULT_CAMPAIGN}
 
 
 async def test_only_what_goes_through_a_stopped_line_is_a_probe(stage):
@@ -271,7 +271,7 @@ async def test_only_what_goes_through_a_stopped_line_is_a_probe(stage):
     found = await claim(stage)
 
     assert len(found.messages) == 1
-    assert not found.probe
+    assert not found.probed
 
 
 async def test_a_line_rests_until_its_next_slot_comes_near(stage):

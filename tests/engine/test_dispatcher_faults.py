@@ -8,6 +8,7 @@ from tests.engine.stage import (
     FailingCommits,
     FakeProvider,
     Stage,
+    UnansweredCommits,
     logged,
     make_dispatcher,
     receipt,
@@ -216,16 +217,30 @@ async def test_nothing_leaves_while_its_attempt_cannot_be_stored(stage):
     commits.failing.add(begin_sending)
     await stage.store(message)
 
-    with logged() as lines:
-        await make_dispatcher(stage, provider, commits=commits).turn()
-        await stage.advance(1.0)
+    await make_dispatcher(stage, provider, commits=commits).turn()
+    await stage.advance(1.0)
 
     assert provider.submitted == []
-    assert (await stage.message(message)).state is MessageState.CLAIMED
-    assert [line["event"] for line in lines] == ["loop_failed"]
-    await stage.advance(30.0)
-    await Rescuer(stage.database, stage.clock, stage.ids).turn()
     assert (await stage.message(message)).state is MessageState.QUEUED
+
+
+async def test_a_beginning_whose_commit_was_not_answered_is_taken_back(stage):
+    """It was stored, but nothing left: a database's restart must not leave messages in doubt."""
+    message, provider = make_message(), FakeProvider(stage.clock)
+    commits = UnansweredCommits(stage.commits, begin_sending)
+    await stage.store(message)
+
+    dispatcher = make_dispatcher(stage, provider, commits=commits)
+    await dispatcher.turn()
+    await stage.advance(1.0)
+
+    assert provider.submitted == []
+    stored = await stage.message(message)
+    assert (stored.state, stored.attempts, stored.tries) == (MessageState.QUEUED, 1, 0)
+    await dispatcher.turn()
+    await stage.advance(1.0)
+    assert len(provider.submitted) == 1
+    assert (await stage.message(message)).state is MessageState.SUBMITTED
 
 
 async def test_a_fault_of_our_own_leaves_the_message_in_doubt(stage):

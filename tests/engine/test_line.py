@@ -18,7 +18,8 @@ def outcome(verdict: Verdict, reason: str = "why", **more: object) -> Outcome:
 
 
 async def hear(stage: Stage, what: Outcome, *, probe: bool = False) -> None:
-    await heed(stage.database, what, make_message(), probe=probe, now=stage.clock.now())
+    probed = frozenset({DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN} if probe else ())
+    await heed(stage.database, what, make_message(), probed=probed, now=stage.clock.now())
 
 
 async def stop_both(stage: Stage) -> None:

@@ -302,3 +302,41 @@ async def test_ids_tell_when_a_message_was_accepted(stage, submissions):
     assert ids == sorted(ids)
     async with stage.database.read() as tx:
         assert await get_message(tx, DEFAULT_TENANT, ids[0])
+
+
+@pytest.mark.parametrize("route", ["single", "unanswered", "batch"])
+async def test_a_repeat_gets_its_answer_after_time_has_overtaken_its_rules(
+    stage, submissions, route
+):
+    """Told that it was refused, the customer would send it again under another key."""
+    soon = wanted(expires_at=NOW + timedelta(minutes=10))
+
+    async def ask():
+        if route == "single":
+            return await submissions.submit(CALLER, soon, key="k", render=render)
+        if route == "unanswered":
+            return await submissions.submit_unanswered(CALLER, soon, key="k", running_s=1.0)
+        return await submissions.submit_batch(
+            CALLER, [BatchItem(soon, "k")], key=None, render=render, render_batch=render_batch
+        )
+
+    first = await ask()
+    await stage.advance(660)
+    again = await ask()
+
+    if route == "batch":
+        [[status, _, replayed]] = json.loads(again.body)
+        assert (status, replayed) == (202, True)
+    else:
+        assert again.message_id == first.message_id
+    assert await stage.count(messages) == 1
+
+
+async def test_a_new_request_that_breaks_a_rule_is_refused_whatever_its_key_was_used_for(
+    submissions,
+):
+    """Only the same request gets the first answer."""
+    await submissions.submit(CALLER, wanted(), key="k", render=render)
+
+    with pytest.raises(RequestRefused):
+        await submissions.submit(CALLER, wanted(to="800 555 0199"), key="k", render=render)

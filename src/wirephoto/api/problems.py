@@ -96,6 +96,8 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     code, detail, faults = described(error)
     if code == "internal":
         _log.error(LogEvent.REQUEST_FAILED, path=request.scope["path"], exc_info=error)
+    elif code == "unavailable":
+        _log.error(LogEvent.DATABASE_UNAVAILABLE, path=request.scope["path"], error=str(error))
     if isinstance(error, ValidationException):
         faults = [_as_written(fault, request) for fault in faults]
     return problem(code, detail, faults=faults, headers=_own_headers(error))

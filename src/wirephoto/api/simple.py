@@ -18,6 +18,7 @@ from wirephoto.api.services import Services, services_of
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.request import MediaRequest, MessageRequest
+from wirephoto.engine.dispatcher import SLOT_MISSED
 from wirephoto.engine.moves import wait_until
 from wirephoto.engine.submission import ROUTE_SIMPLE, Answered, Unanswered
 from wirephoto.errors import Fault, RequestRefused
@@ -130,6 +131,8 @@ async def send_mms(request: AnyRequest) -> Response[Any]:
 async def _read(request: AnyRequest) -> SimpleRequest:
     body = await request.body()
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "multipart/form-data":
+        raise MalformedJson("Send JSON or a form in application/x-www-form-urlencoded.")
     if content_type != "application/x-www-form-urlencoded":
         return read_body(body, _REQUEST)
     try:
@@ -159,7 +162,8 @@ async def _wait(services: Services, tenant_id: str, submitted: Unanswered) -> Re
 
 def _is_answered(message: Message) -> bool:
     """Tell whether waiting longer can tell the caller nothing more."""
-    held = message.state is MessageState.QUEUED and message.hold_reason is not None
+    retried = message.attempts > 0 and message.reason != SLOT_MISSED.reason
+    held = message.state is MessageState.QUEUED and (retried or message.hold_reason is not None)
     in_doubt = message.state is MessageState.UNCONFIRMED
     return message.state in _ANSWERED or message.state.is_final or in_doubt or held
 
@@ -173,6 +177,8 @@ def _outcome(message: Message) -> tuple[int, SimpleAnswer]:
         return 202, SimpleAnswer(True, id=message.id, state=state, message=UNDER_WAY)
     if message.attempts == 0:
         why = message.detail or f"The message is {message.state}."
+        if message.state is MessageState.FAILED:
+            why = f"imageUrl: {why}"
         return 400, SimpleAnswer(False, id=message.id, error=why)
     return 500, SimpleAnswer(False, id=message.id, error=NOT_SENT)
 

@@ -55,14 +55,17 @@ class GatewayClient:
         headers = {"Idempotency-Key": key}
         return await self._call("POST", "/v1/messages", json=body, headers=headers)
 
-    async def follow(self, message_id: str) -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, message_id: str, *, patience_s: float) -> AsyncIterator[dict[str, Any]]:
         """Give a message's events as they come, until nothing more happens by itself.
+
+        Ends after `patience_s` seconds as well: without webhooks a message stays `submitted`.
 
         Raises:
             GatewayRefused: the gateway cannot be reached.
         """
         clock, seen, cursor = SystemClock(), 0, "0"
-        while True:
+        deadline = clock.monotonic() + patience_s
+        while clock.monotonic() < deadline:
             path = f"/v1/messages/{message_id}/events?cursor={cursor}"
             timeline = await self._call("GET", path)
             for event in timeline["events"][seen:]:

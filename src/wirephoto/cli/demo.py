@@ -23,6 +23,8 @@ from wirephoto.telemetry import configure_logging
 
 RECIPIENT = "+12125550123"
 SENDER = "12025550100"
+PATIENCE_S = 60.0
+"""How long the sample picture may take; it takes two seconds."""
 CAPTION = "Greetings from the demo"
 
 
@@ -98,7 +100,7 @@ async def _send_sample(url: str, key: str, simulator_url: str) -> bool:
     async with GatewayClient(url, key) as gateway:
         body = {"to": RECIPIENT, "text": CAPTION, "media": [{"url": picture}]}
         message = await gateway.send(body, key=str(uuid4()))
-        async for event in gateway.follow(message["id"]):
+        async for event in gateway.follow(message["id"], patience_s=PATIENCE_S):
             state = event["type"].removeprefix("message.")
             at = datetime.fromisoformat(event["at"]).strftime("%H:%M:%S.%f")[:-3]
             print(f"  {at}  {state}", flush=True)

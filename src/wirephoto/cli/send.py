@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import typer
 
-from wirephoto.cli.client import GatewayClient, GatewayRefused
+from wirephoto.cli.client import STILL, GatewayClient, GatewayRefused
 
 DELIVERED = frozenset({"delivered", "read"})
 
@@ -18,6 +18,7 @@ def send(
     caption: Annotated[str | None, typer.Option(help="Text below the picture.")] = None,
     sender: Annotated[str | None, typer.Option("--from", help="One of your senders.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it to the carrier's word.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds that --wait waits at most.")] = 120.0,
     url: Annotated[
         str, typer.Option(envvar="WIREPHOTO_URL", help="Where the gateway is.")
     ] = "http://127.0.0.1:3000",
@@ -37,22 +38,23 @@ def send(
     body: dict[str, Any] = {"to": to, "media": [{"url": picture}]}
     body |= {name: value for name, value in (("text", caption), ("from", sender)) if value}
     try:
-        state = asyncio.run(_send(url, key, body, wait=wait))
+        state = asyncio.run(_send(url, key, body, patience_s=timeout if wait else 0.0))
     except GatewayRefused as refused:
         print(refused, file=sys.stderr)
         raise typer.Exit(1) from refused
     if wait and state not in DELIVERED:
+        if state not in STILL:
+            print(f"Still {state}: no receipt came. Do the webhooks arrive?", file=sys.stderr)
         raise typer.Exit(1)
 
 
-async def _send(url: str, key: str, body: dict[str, Any], *, wait: bool) -> str:
+async def _send(url: str, key: str, body: dict[str, Any], *, patience_s: float) -> str:
     async with GatewayClient(url, key) as gateway:
         message = await gateway.send(body, key=str(uuid4()))
         print(message["id"], flush=True)
         state: str = message["state"]
-        if wait:
-            async for event in gateway.follow(message["id"]):
-                state = event["type"].removeprefix("message.")
-                line = f"{event['at']}  {state}  {event['data'].get('detail', '')}"
-                print(line.rstrip(), flush=True)
+        async for event in gateway.follow(message["id"], patience_s=patience_s):
+            state = event["type"].removeprefix("message.")
+            line = f"{event['at']}  {state}  {event['data'].get('detail', '')}"
+            print(line.rstrip(), flush=True)
         return state

@@ -122,7 +122,9 @@ class Settings(BaseSettings):
         "VONAGE_BASE_URL", "https://api.nexmo.com", "Where messages are submitted"
     )
     vonage_rest_url: _Url = _setting(
-        "VONAGE_REST_URL", "https://rest.nexmo.com", "Where numbers and balance are asked for"
+        "VONAGE_REST_URL",
+        "https://rest.nexmo.com",
+        "Where numbers and balance are asked for; not used by this version yet",
     )
     host: Annotated[str, AfterValidator(values.host)] = _setting(
         "HOST", "127.0.0.1", "Address to listen on"
@@ -131,7 +133,9 @@ class Settings(BaseSettings):
         "PORT", 3000, "Port to listen on; 0 takes a free one and prints it", ge=0, le=65_535
     )
     public_url: _Url | None = _setting(
-        "PUBLIC_URL", None, "How Vonage reaches this gateway from outside"
+        "PUBLIC_URL",
+        None,
+        "How Vonage reaches this gateway from outside; not used by this version yet",
     )
     database_url: Annotated[SecretStr, AfterValidator(values.database_url)] = _setting(
         "DATABASE_URL",
@@ -163,7 +167,7 @@ class Settings(BaseSettings):
         "WIREPHOTO_SECRET",
         (),
         "For keyed hashes and stored secrets, at least 32 characters; a comma list for rotation,"
-        " the newest first. Unset: made once and kept beside the data",
+        " the newest first. Required with split roles; not used by this version yet",
     )
     default_category: Category = _setting(
         "WIREPHOTO_DEFAULT_CATEGORY",
@@ -199,7 +203,7 @@ class Settings(BaseSettings):
         le=3600,
     )
     tries_max: int = _setting(
-        "WIREPHOTO_TRIES_MAX", 8, "Tries to submit a message before it fails", ge=1, le=100
+        "WIREPHOTO_TRIES_MAX", 16, "Tries to submit a message before it fails", ge=1, le=100
     )
     expires_after_h: float = _setting(
         "WIREPHOTO_EXPIRES_AFTER_H",

@@ -31,12 +31,12 @@ _SOON = HORIZON + timedelta(seconds=IDLE_REST_S)
 class Claim:
     """Messages that this process has until their leases end, and when to claim again.
 
-    `probe` tells that they were let through a stopped line, to see whether it goes on.
+    `probed` names the stopped lines that let one of them through, to see whether they go on.
     """
 
     messages: list[Message]
     rest_s: float
-    probe: bool = False
+    probed: frozenset[str] = frozenset()
 
 
 async def claim_due(
@@ -84,8 +84,8 @@ async def claim_due(
     await _store(tx, campaigns, served, now)
     paces = [allocation.account, *allocation.campaigns]
     rest_s = 0.0 if len(slots) == limit else _rest_s(paces, earliest)
-    probe = any(line.stop for line in [account, *(line for line, _ in served)])
-    return Claim(claimed, rest_s, probe)
+    probed = frozenset(line.id for line in (account, *(line for line, _ in served)) if line.stop)
+    return Claim(claimed, rest_s, probed)
 
 
 def _wanted(line: Line, limit: int, earliest: datetime) -> int:

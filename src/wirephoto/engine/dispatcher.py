@@ -138,7 +138,7 @@ class Dispatcher:
                 lease=timedelta(seconds=self._settings.lease_s),
             )
         for message in claim.messages:
-            sending = asyncio.create_task(self._send(message, turn=turn, probe=claim.probe))
+            sending = asyncio.create_task(self._send(message, turn=turn, probed=claim.probed))
             self._sending.add(sending)
             sending.add_done_callback(self._sent)
         return claim.rest_s
@@ -167,7 +167,7 @@ class Dispatcher:
         if not sending.cancelled() and (error := sending.exception()):
             _log.error(LogEvent.LOOP_FAILED, loop="send", error=str(error), exc_info=error)
 
-    async def _send(self, message: Message, *, turn: int, probe: bool) -> None:
+    async def _send(self, message: Message, *, turn: int, probed: frozenset[str]) -> None:
         """Take one message that was claimed in `turn` to its answer, or back to the queue."""
         assert message.slot_at is not None, "a claim gives a slot"
         await self._until(message, lead=LEAD)
@@ -184,13 +184,18 @@ class Dispatcher:
             event=message_event(self._ids.new("evt", now), pair.message, pair.attempt),
             begun=pair.attempt,
         )
-        if not await self._commits.run(begin_sending, begun):
+        try:
+            moved = await self._commits.run(begin_sending, begun)
+        except StorageUnavailable:
+            await self._take_back(pair, message)
+            return
+        if not moved:
             await self._expire(message)
             return
         await self._until(message, lead=timedelta())
         outcome = await self._submit(pair)
         self._adapt(turn, missed=outcome is SLOT_MISSED)
-        await self._settle(pair, outcome, probe=probe)
+        await self._settle(pair, outcome, probed=probed)
 
     def _halt(self, message: Message, outcome: Outcome) -> None:
         """Let nothing leave that is claimed already and goes through what an answer stops."""
@@ -254,12 +259,12 @@ class Dispatcher:
         timeout_s = (attempt.deadline_at - now).total_seconds()
         return await self._provider.submit(submission, timeout_s=timeout_s)
 
-    async def _settle(self, pair: Pair, outcome: Outcome, *, probe: bool) -> None:
+    async def _settle(self, pair: Pair, outcome: Outcome, *, probed: frozenset[str]) -> None:
         """Record an answer, however the message has moved since, then heed what it says."""
         message = await self._record_answer(pair, outcome)
         _report(pair, outcome)
         self._halt(message, outcome)
-        await heed(self._database, outcome, message, probe=probe, now=self._clock.now())
+        await heed(self._database, outcome, message, probed=probed, now=self._clock.now())
         # Once more for what was claimed while the stop was being stored.
         self._halt(message, outcome)
 
@@ -322,6 +327,23 @@ class Dispatcher:
             expired = message.move_to(MessageState.EXPIRED, now, reason="expired")
             event = message_event(self._ids.new("evt", now), expired)
             await self._commits.run(record_transitions, Transition(expired, event=event))
+        else:
+            await self._release(message)
+
+    async def _take_back(self, pair: Pair, claimed: Message) -> None:
+        """Undo a beginning whose commit was not answered: it may have happened; nothing left."""
+        while True:
+            await self._clock.sleep(RECORD_REST_S)
+            try:
+                async with self._database.read() as tx:
+                    begun = await get_attempt(tx, pair.attempt.tenant_id, pair.attempt.id)
+                if begun is None:
+                    await self._release(claimed)
+                    return
+            except StorageUnavailable:
+                continue
+            await self._record_answer(pair, SLOT_MISSED)
+            return
 
 
 def _report(pair: Pair, outcome: Outcome) -> None:

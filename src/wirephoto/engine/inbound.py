@@ -202,9 +202,11 @@ async def _known(tx: Transaction, receipts: list[Receipt]) -> _Known:
 
 
 def _report(webhook: Webhook, outcome: str) -> None:
-    if outcome in (UNMATCHED, UNREADABLE):
-        _log.warning(LogEvent.RECEIPT_UNMATCHED, kind=webhook.kind, outcome=outcome)
+    if outcome == UNREADABLE:
+        _log.warning(LogEvent.WEBHOOK_UNREADABLE, webhook=webhook.seq, kind=webhook.kind)
+    elif outcome == UNMATCHED:
+        _log.warning(LogEvent.RECEIPT_UNMATCHED, webhook=webhook.seq)
     elif webhook.kind == INBOUND:
-        _log.info(LogEvent.INBOUND_RECEIVED, outcome=outcome)
+        _log.info(LogEvent.INBOUND_RECEIVED, webhook=webhook.seq, outcome=outcome)
     else:
-        _log.debug(LogEvent.RECEIPT_APPLIED, outcome=outcome)
+        _log.debug(LogEvent.RECEIPT_APPLIED, webhook=webhook.seq, outcome=outcome)

@@ -24,11 +24,16 @@ _PROVES_THE_ACCOUNT = frozenset(
 
 
 async def heed(
-    database: Database, outcome: Outcome, message: Message, *, probe: bool, now: datetime
+    database: Database,
+    outcome: Outcome,
+    message: Message,
+    *,
+    probed: frozenset[str],
+    now: datetime,
 ) -> None:
     """Apply what an answer says of the account and the campaign that its message went through.
 
-    `probe` tells that the message was let through a stopped line, to see whether it goes on.
+    `probed` names the stopped lines that let messages through, to see whether they go on.
     """
     if outcome.verdict is Verdict.STOP_LINE:
         await _stop(database, accounts, message.account_id, outcome, now)
@@ -36,10 +41,10 @@ async def heed(
         await _stop(database, campaigns, message.campaign_id, outcome, now)
     elif outcome.throttled and outcome.http_status is not None:
         await _slow_down(database, message.account_id, outcome, now)
-    if probe and outcome.verdict in _PROVES_THE_ACCOUNT:
+    if message.account_id in probed and outcome.verdict in _PROVES_THE_ACCOUNT:
         await _resume(database, accounts, message.account_id)
-        if outcome.verdict is Verdict.ACCEPTED:
-            await _resume(database, campaigns, message.campaign_id)
+    if message.campaign_id in probed and outcome.verdict is Verdict.ACCEPTED:
+        await _resume(database, campaigns, message.campaign_id)
 
 
 async def _stop(

@@ -19,6 +19,7 @@ from wirephoto.storage.acceptance import (
     KeyedRequest,
     accept,
     complete_key,
+    find_keyed,
 )
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Transaction
@@ -113,7 +114,12 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        message = self._message(caller, request, await self._directory.get(), now)
+        try:
+            message = self._message(caller, request, await self._directory.get(), now)
+        except RequestRefused:
+            if before := await self._answer_before(caller, request, ROUTE_MESSAGES, key, now):
+                return before
+            raise
         body = render(message)
         keyed = self._keyed(caller, request, ROUTE_MESSAGES, key, now, message.id, body)
         accepted = await self._commits.run(accept, Acceptance((self._entry(message, keyed),)))
@@ -134,7 +140,12 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        message = self._message(caller, request, await self._directory.get(), now)
+        try:
+            message = self._message(caller, request, await self._directory.get(), now)
+        except RequestRefused:
+            if before := await self._answer_before(caller, request, ROUTE_SIMPLE, key, now):
+                return before
+            raise
         running_until = now + timedelta(seconds=running_s)
         keyed = self._keyed(
             caller, request, ROUTE_SIMPLE, key, now, message.id, running_until=running_until
@@ -168,6 +179,11 @@ class Submissions:
         entries: list[tuple[int, Entry]] = []
         for item in items:
             result, entry = self._batch_entry(caller, item, senders, render, now)
+            if isinstance(result, RequestRefused) and isinstance(item.request, MessageRequest):
+                before = await self._answer_before(
+                    caller, item.request, ROUTE_MESSAGES, item.key, now
+                )
+                result = before or result
             if entry:
                 entries.append((len(results), entry))
             results.append(result)
@@ -186,6 +202,22 @@ class Submissions:
         if accepted.earlier and keyed:
             return _answer_of(accepted.earlier, keyed, now)
         return Answered(200, accepted.body or outcome(accepted.entries), None)
+
+    async def _answer_before(
+        self, caller: Caller, request: MessageRequest, route: str, key: str | None, now: datetime
+    ) -> Submitted | None:
+        """Return what the same request was answered when it still kept the rules, if it was.
+
+        A time that was ahead then may be past now; who repeats it must not be told that it was
+        refused.
+        """
+        keyed = self._keyed(caller, request, route, key, now)
+        if keyed is None:
+            return None
+        earlier = await self._commits.run(find_keyed, keyed)
+        if earlier is None or earlier.fingerprint != keyed.fingerprint:
+            return None
+        return _answer_of(earlier, keyed, now)
 
     def _batch_entry(
         self,

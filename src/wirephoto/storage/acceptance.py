@@ -189,6 +189,12 @@ def _select_held(database: Database) -> Executable:
     )
 
 
+async def find_keyed(tx: Transaction, rows: Sequence[KeyedRequest]) -> list[KeyedRequest | None]:
+    """Return for each request the one that had its key before; rows carry their tenant."""
+    found = await _select_keys(tx, sorted({row.identity for row in rows}))
+    return [found.get(row.identity) for row in rows]
+
+
 async def complete_key(tx: Transaction, keyed: KeyedRequest, *, status: int, body: str) -> None:
     """Store the answer of a request that ran under a key, to be given again from now on."""
     await tx.execute(

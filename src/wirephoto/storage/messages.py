@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, or_, select, update
+from sqlalchemy import Executable, bindparam, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.selectable import Subquery
 
@@ -91,11 +91,14 @@ async def _record(
     if not rows:
         return []
     instant = tx.database.instant
-    # Of equal moves among `rows` the first wins. Rows are locked in the order of their ids, so that
-    # two processes that move the same messages wait for each other, never both.
+    # Of equal moves among `rows` the first wins.
     first: dict[tuple[str, int], int] = {}
     for place, row in enumerate(rows):
         first.setdefault((row.message.id, row.message.version), place)
+    if tx.database.is_postgres and len(first) > 1:
+        # An UPDATE locks in whatever order its plan meets the rows. Locked by id beforehand, two
+        # processes that move the same messages wait for each other, never both.
+        await tx.execute(_lock, {"ids": sorted({row.message.id for row in rows})})
     parameter = [
         [*identity, *fields.values(rows[first[identity]].message, instant)]
         for identity in sorted(first)
@@ -132,6 +135,16 @@ async def _update_attempts(tx: Transaction, rows: Sequence[Attempt]) -> None:
     instant = tx.database.instant
     parameter = [[row.id, *ANSWERED_FIELDS.values(row, instant)] for row in rows]
     await tx.execute(_answer, {"rows": rows_json(parameter)})
+
+
+def _lock(_database: Database) -> Executable:
+    # Not FOR UPDATE: that would also wait for rows which only refer to these.
+    return (
+        select(messages.c.id)
+        .where(messages.c.id.in_(bindparam("ids", expanding=True)))
+        .order_by(messages.c.id)
+        .with_for_update(key_share=True)
+    )
 
 
 def _move(database: Database) -> Executable:
@@ -296,6 +309,6 @@ async def lock_messages(tx: Transaction, ids: Sequence[str]) -> dict[str, Messag
         select(*message_columns())
         .where(messages.c.id.in_(ids))
         .order_by(messages.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return {row.id: read_message(row) for row in await tx.execute(query)}

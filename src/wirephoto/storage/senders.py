@@ -48,7 +48,7 @@ class Sender:
 @across_tenants("a line serves all its account's tenants")
 async def lock_line(tx: Transaction, table: Table, id_: str) -> Line:
     """Return an account or a campaign, locked: one claim at a time hands out its slots."""
-    query = select(table).where(table.c.id == id_).with_for_update()
+    query = select(table).where(table.c.id == id_).with_for_update(key_share=True)
     return _line((await tx.execute(query)).one())
 
 
@@ -90,7 +90,7 @@ def _ready_campaigns(_database: Database) -> Executable:
         # Asked again of the locked row: it may have been stopped while we waited for its lock.
         .where(campaigns.c.id.in_(ready), may_send)
         .order_by(campaigns.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
 
 

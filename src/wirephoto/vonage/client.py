@@ -21,7 +21,10 @@ from wirephoto.domain.message import Submission
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
+from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage import wire
+
+_log = get_log()
 
 CONNECTIONS = 64
 """Connections at most: enough for the default 30 requests/s at two seconds each (contract 4.1)."""
@@ -102,6 +105,7 @@ class VonageClient:
         repeated = await self._post(body, self._tokens.mint(), deadline)
         if repeated.verdict is Verdict.ACCEPTED:
             self._tokens.reuse = False
+            _log.warning(LogEvent.TOKEN_REUSE_DISABLED)
         return repeated
 
     async def close(self) -> None:
