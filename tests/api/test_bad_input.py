@@ -192,7 +192,6 @@ async def test_a_path_that_is_none_is_not_found(app: Litestar, target: str) -> N
     [
         ("PUT", SEND, "GET, OPTIONS, POST"),
         ("DELETE", f"/v1/messages/{MESSAGE_ID}".encode(), "GET, OPTIONS"),
-        ("GET", SIMPLE, "OPTIONS, POST"),
         ("GET", b"/webhooks/status", "OPTIONS, POST"),
         ("MADEUP", b"/", "GET, HEAD, OPTIONS"),
     ],
@@ -292,3 +291,11 @@ async def test_a_webhook_that_cannot_be_verified_is_asked_for_again(app: Litesta
 
     assert problem_of(answer) == (503, "webhook_unverified", [])
     assert answer.header("retry-after") == "60"
+
+
+async def test_a_wrong_method_at_the_simple_door_is_told_in_its_own_shape(app):
+    """Whoever calls it reads `error`, whatever went wrong."""
+    answer = await _ask(app, "GET", SIMPLE)
+
+    assert (answer.status, answer.json()["success"]) == (405, False)
+    assert set(answer.header("allow").split(", ")) == {"OPTIONS", "POST"}

@@ -1,8 +1,9 @@
 """The application: its routes, and every exception as a problem document."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from litestar import Litestar, Response
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
@@ -11,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler, route
 from wirephoto.api import health, messages, openapi, simple, webhooks
 from wirephoto.api.problems import handle
 from wirephoto.api.services import Services
+from wirephoto.engine.submission import ROUTE_SIMPLE
 
 _HEALTH = (health.index, health.alive, health.present, health.ready)
 _ROUTES = (
@@ -38,12 +40,18 @@ def create_app(services: Services | None) -> Litestar:
     routes = _ROUTES if services is None or "api" in services.roles else _HEALTH
     return Litestar(
         route_handlers=[*_options(routes), *routes],
-        exception_handlers={HTTPException: handle, Exception: handle},
+        exception_handlers={HTTPException: _handle, Exception: _handle},
         # Litestar's own document would leave out the bodies, and come with pages of its own.
         openapi_config=None,
         state=State({"services": services}),
         logging_config=None,
     )
+
+
+def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    # A wrong method is found out before the route's own handlers are known.
+    simple_door = request.scope["path"] == ROUTE_SIMPLE
+    return simple.failed(request, error) if simple_door else handle(request, error)
 
 
 def _options(handlers: Iterable[HTTPRouteHandler]) -> Iterator[HTTPRouteHandler]:

@@ -100,7 +100,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         _log.error(LogEvent.DATABASE_UNAVAILABLE, path=request.scope["path"], error=str(error))
     if isinstance(error, ValidationException):
         faults = [_as_written(fault, request) for fault in faults]
-    return problem(code, detail, faults=faults, headers=_own_headers(error))
+    return problem(code, detail, faults=faults, headers=own_headers(error))
 
 
 def _as_written(fault: Fault, request: Request[Any, Any, Any]) -> Fault:
@@ -111,7 +111,7 @@ def _as_written(fault: Fault, request: Request[Any, Any, Any]) -> Fault:
     return replace(fault, field=name or fault.field)
 
 
-def _own_headers(error: Exception) -> dict[str, str]:
+def own_headers(error: Exception) -> dict[str, str]:
     """Return what the error itself wants to be told: the methods that are allowed (`Allow`)."""
     return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
 

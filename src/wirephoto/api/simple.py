@@ -12,7 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.bodies import MalformedJson, read_body
 from wirephoto.api.messages import BODY_BYTES_MAX, JSON, idempotency_key
-from wirephoto.api.problems import CODES, HEADERS, described
+from wirephoto.api.problems import CODES, HEADERS, described, own_headers
 from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import Services, services_of
 from wirephoto.domain.api_key import Scope
@@ -84,7 +84,7 @@ def failed(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         _log.error(LogEvent.REQUEST_FAILED, path=ROUTE_SIMPLE, exc_info=error)
     status = 400 if isinstance(error, RequestRefused) else CODES[code][0]
     said = _said(error) if isinstance(error, RequestRefused) else detail
-    headers = HEADERS.get(code)
+    headers = {**HEADERS.get(code, {}), **own_headers(error)}
     error_said = NOT_SENT if status == 500 else said
     return _answer(status, SimpleAnswer(False, error=error_said), headers)
 
