@@ -38,6 +38,28 @@ async def test_a_stopped_line_keeps_everything_queued(stage):
     assert "line_stopped" in [line["event"] for line in lines]
 
 
+async def test_what_is_claimed_already_does_not_run_into_the_limit_as_well(stage):
+    """The provider asked for fewer requests: those that have not left wait like all others."""
+    await stage.prepare(rate=20.0)
+    messages = [make_message() for _ in range(4)]
+    await stage.store(*messages)
+    limited = Outcome(
+        Verdict.RETRY, "rate_limited", "Slower.", http_status=429, retry_after_s=5.0, throttled=True
+    )
+    provider = FakeProvider(stage.clock, limited)
+    dispatcher = make_dispatcher(stage, provider)
+
+    await dispatcher.turn()
+    await stage.advance(1.0)
+    at_once = len(provider.submitted)
+    await stage.advance(5.0)
+    await dispatcher.turn()
+    await stage.advance(1.0)
+
+    assert at_once == 1
+    assert len(provider.submitted) > 1
+
+
 async def test_a_paused_campaign_lets_the_others_go_on(stage):
     """Messages of other campaigns leave in the very slots that the same claim gave them."""
     await stage.prepare(rate=20.0)

@@ -198,8 +198,12 @@ class Dispatcher:
         await self._settle(pair, outcome, probed=probed)
 
     def _halt(self, message: Message, outcome: Outcome) -> None:
-        """Let nothing leave that is claimed already and goes through what an answer stops."""
-        if outcome.verdict is Verdict.STOP_LINE:
+        """Let nothing leave that is claimed already and goes through what an answer stops or slows.
+
+        What is released takes a new slot, behind the wait that the provider asked for.
+        """
+        slowed = outcome.throttled and outcome.http_status is not None
+        if slowed or outcome.verdict is Verdict.STOP_LINE:
             self._halted[message.account_id] = self._turns
         elif outcome.verdict is Verdict.PAUSE_CAMPAIGN:
             self._halted[message.campaign_id] = self._turns

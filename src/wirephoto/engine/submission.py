@@ -114,12 +114,9 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        try:
-            message = self._message(caller, request, await self._directory.get(), now)
-        except RequestRefused:
-            if before := await self._answer_before(caller, request, ROUTE_MESSAGES, key, now):
-                return before
-            raise
+        message = await self._message_or_answer(caller, request, ROUTE_MESSAGES, key, now)
+        if not isinstance(message, Message):
+            return message
         body = render(message)
         keyed = self._keyed(caller, request, ROUTE_MESSAGES, key, now, message.id, body)
         accepted = await self._commits.run(accept, Acceptance((self._entry(message, keyed),)))
@@ -140,12 +137,9 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        try:
-            message = self._message(caller, request, await self._directory.get(), now)
-        except RequestRefused:
-            if before := await self._answer_before(caller, request, ROUTE_SIMPLE, key, now):
-                return before
-            raise
+        message = await self._message_or_answer(caller, request, ROUTE_SIMPLE, key, now)
+        if not isinstance(message, Message):
+            return message
         running_until = now + timedelta(seconds=running_s)
         keyed = self._keyed(
             caller, request, ROUTE_SIMPLE, key, now, message.id, running_until=running_until
@@ -202,6 +196,17 @@ class Submissions:
         if accepted.earlier and keyed:
             return _answer_of(accepted.earlier, keyed, now)
         return Answered(200, accepted.body or outcome(accepted.entries), None)
+
+    async def _message_or_answer(
+        self, caller: Caller, request: MessageRequest, route: str, key: str | None, now: datetime
+    ) -> Message | Submitted:
+        """Return the message to store, or what the same request was answered before."""
+        try:
+            return self._message(caller, request, await self._directory.get(), now)
+        except RequestRefused:
+            if before := await self._answer_before(caller, request, route, key, now):
+                return before
+            raise
 
     async def _answer_before(
         self, caller: Caller, request: MessageRequest, route: str, key: str | None, now: datetime
