@@ -11,6 +11,10 @@ T = TypeVar("T")
 _AT = re.compile(r"^(?P<rule>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`$")
+_NAMED = (
+    (_UNKNOWN, "unknown_field", "There is no such field here."),
+    (_MISSING, "required", "This field is required."),
+)
 
 
 class MalformedJson(WirephotoError):
@@ -39,8 +43,8 @@ def fault_of(error: msgspec.ValidationError) -> Fault:
     said = str(error)
     match = _AT.match(said)
     rule, path = (match["rule"], match["path"].lstrip(".")) if match else (said, "")
-    for pattern, code in ((_UNKNOWN, "unknown_field"), (_MISSING, "required")):
+    for pattern, code, message in _NAMED:
         if named := pattern.search(rule):
             field = f"{path}.{named['name']}" if path else named["name"]
-            return Fault(field, code, rule + ".")
+            return Fault(field, code, message)
     return Fault(path or "body", "invalid_type", rule + ".")
