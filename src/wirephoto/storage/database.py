@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import fcntl
+import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -277,9 +280,27 @@ def _open_sqlite(path: Path) -> Database:
         max_overflow=0,
         hide_parameters=True,
     )
+    _switch_to_wal(path)
     _configure_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
     _configure_sqlite(reader, begin="BEGIN", query_only=True)
     return Database(writer, reader)
+
+
+def _switch_to_wal(path: Path) -> None:
+    """Set the journal mode of a new file while no other process does.
+
+    The mode stays with the file. Two connections that switch at the same moment would lock each
+    other out, and SQLite does not wait in that one case, whatever its busy timeout. A file that
+    cannot be opened is reported by whoever uses it first.
+    """
+    with contextlib.suppress(OSError, sqlite3.Error):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            with contextlib.closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            os.close(folder)
 
 
 def _configure_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
