@@ -10,6 +10,7 @@ from wirephoto.simulator.carrier import Carrier
 from wirephoto.simulator.chores import Chores
 from wirephoto.simulator.control import ControlRoutes
 from wirephoto.simulator.fetching import Fetcher
+from wirephoto.simulator.gate import Gate
 from wirephoto.simulator.inbound import InboundOrder, inbound_body
 from wirephoto.simulator.ledger import Accepted, Ledger
 from wirephoto.simulator.messages import MessageRoutes
@@ -58,11 +59,13 @@ class Simulator:
             fetcher=Fetcher(self._outward),
             chores=self._chores,
         )
+        gate = Gate(settings=settings, clock=self._clock, board=self.board, ledger=self.ledger)
         self._messages = MessageRoutes(
             settings=settings,
             clock=self._clock,
             board=self.board,
             ledger=self.ledger,
+            gate=gate,
             carrier=carrier,
         )
         self._control = ControlRoutes(board=self.board, ledger=self.ledger, receive=self.receive)
