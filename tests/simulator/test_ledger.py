@@ -1,13 +1,15 @@
 from datetime import UTC, datetime
 
-from wirephoto.simulator.ledger import Accepted, Ledger
+from wirephoto.simulator.ledger import Accepted, Ledger, Standing
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def accepted(number: int, client_ref: str | None = None) -> Accepted:
     body = {"to": f"1212555{number:04}", "message_type": "text"}
     if client_ref is not None:
         body["client_ref"] = client_ref
-    return Accepted(f"uuid-{number}", datetime(2026, 1, 1, tzinfo=UTC), body, None)
+    return Accepted(f"uuid-{number}", AT, body, None)
 
 
 def test_a_client_ref_that_was_accepted_twice_shows():
@@ -38,8 +40,9 @@ def test_a_late_submitted_does_not_hide_the_end():
     """Disordered receipts must not make a delivered message look unfinished."""
     ledger = Ledger(2)
     ledger.add(accepted(1))
-    ledger.note_state("uuid-1", "delivered")
+    ledger.note("uuid-1", Standing("delivered", AT, 7))
 
-    ledger.note_state("uuid-1", "submitted")
+    ledger.note("uuid-1", Standing("submitted", AT))
 
     assert ledger.state_of("uuid-1") == "delivered"
+    assert ledger.standing_of("uuid-1").code == 7

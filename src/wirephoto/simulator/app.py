@@ -16,6 +16,7 @@ from wirephoto.simulator.ledger import Accepted, Ledger
 from wirephoto.simulator.messages import MessageRoutes
 from wirephoto.simulator.outward import Outward
 from wirephoto.simulator.postbox import Postbox
+from wirephoto.simulator.reports import ReportRoutes
 from wirephoto.simulator.settings import SimulatorSettings, new_uuid, seeded_source
 from wirephoto.simulator.switches import SwitchBoard, Switches
 from wirephoto.simulator.tls import make_identity, server_context
@@ -67,6 +68,9 @@ class Simulator:
             ledger=self.ledger,
             gate=gate,
             carrier=carrier,
+        )
+        self._reports = ReportRoutes(
+            settings=settings, clock=self._clock, board=self.board, ledger=self.ledger, gate=gate
         )
         self._control = ControlRoutes(board=self.board, ledger=self.ledger, receive=self.receive)
 
@@ -153,6 +157,7 @@ class Simulator:
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         application.router.add_post("/v1/messages", self._messages.post)
         application.router.add_patch("/v1/messages/{message_uuid}", self._messages.patch)
+        application.router.add_get("/v2/reports/records", self._reports.get, allow_head=False)
         application.add_routes(self._control.routes())
         return application
 

@@ -7,7 +7,7 @@ from typing import Any
 from wirephoto.clock import Clock
 from wirephoto.simulator.chores import Chores
 from wirephoto.simulator.fetching import Fetcher
-from wirephoto.simulator.ledger import Accepted, Ledger
+from wirephoto.simulator.ledger import Accepted, Ledger, Standing
 from wirephoto.simulator.postbox import Postbox
 from wirephoto.simulator.problems import problem_type
 from wirephoto.simulator.recipients import ERROR_TEXTS, Behaviour, Ending
@@ -77,7 +77,7 @@ class Carrier:
             self._chores.start(self._carry(message, behaviour))
         else:
             # Nobody will hear of it: no task for it, so that bare throughput can be measured.
-            self._ledger.note_state(message.message_uuid, SUBMITTED)
+            self._ledger.note(message.message_uuid, Standing(SUBMITTED, message.at))
 
     async def _carry(self, message: Accepted, behaviour: Behaviour) -> None:
         switches = self._board.now
@@ -87,7 +87,10 @@ class Carrier:
         for report in plan_reports(behaviour, switches):
             await self._clock.sleep(report.told_s - elapsed_s)
             elapsed_s = report.told_s
-            self._ledger.note_state(message.message_uuid, report.status)
+            happened_at = start + timedelta(seconds=report.happened_s)
+            self._ledger.note(
+                message.message_uuid, Standing(report.status, happened_at, report.code)
+            )
             doubled = behaviour.doubled or switches.receipts_doubled
             # Receipts go out each on its own: a slow endpoint does not hold up the next one.
             self._chores.start(self._tell(message, report, start, doubled=doubled))

@@ -33,17 +33,26 @@ class Accepted:
         return media_of(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The last status of a message that came due, reported or not: since when, and its error."""
+
+    state: str
+    at: datetime
+    code: int | None = None
+
+
 class Ledger:
     """Remembers the last `records_max` accepted messages, with their counts and states.
 
     `posts_read` counts every POST that was read to its end, refused ones too; `answers` counts
-    POSTs by the status that was answered (0: the connection was closed instead).
+    the provider's answers by their status (0: the connection was closed instead).
     """
 
     def __init__(self, records_max: int) -> None:
         self._records_max = records_max
         self._accepted: dict[str, Accepted] = {}
-        self._states: dict[str, str] = {}
+        self._standings: dict[str, Standing] = {}
         self.posts_read = 0
         self.accepted_total = 0
         self.answers: Counter[int] = Counter()
@@ -58,7 +67,7 @@ class Ledger:
     def add(self, message: Accepted) -> None:
         """Record `message` as accepted; the oldest one is forgotten when there are too many."""
         self._accepted[message.message_uuid] = message
-        self._states[message.message_uuid] = "accepted"
+        self._standings[message.message_uuid] = Standing("accepted", message.at)
         self.accepted_total += 1
         self.per_recipient[message.recipient] += 1
         if message.client_ref is not None:
@@ -70,16 +79,24 @@ class Ledger:
         """Tell whether a message of this id was accepted."""
         return message_uuid in self._accepted
 
-    def state_of(self, message_uuid: str) -> str:
-        """Return `accepted`, or the last status that came due, reported or not."""
-        return self._states[message_uuid]
+    def find(self, message_uuid: str) -> Accepted | None:
+        """Return the accepted message of this id, if it is remembered."""
+        return self._accepted.get(message_uuid)
 
-    def note_state(self, message_uuid: str, state: str) -> None:
+    def state_of(self, message_uuid: str) -> str:
+        """Return `accepted`, or the last status that came due."""
+        return self._standings[message_uuid].state
+
+    def standing_of(self, message_uuid: str) -> Standing:
+        """Return the same with its instant and its error."""
+        return self._standings[message_uuid]
+
+    def note(self, message_uuid: str, standing: Standing) -> None:
         """Record the status that came due for a message; `submitted` never hides a final one."""
-        if state == "submitted" and self._states.get(message_uuid) != "accepted":
+        present = self._standings.get(message_uuid)
+        if present is None or (standing.state == "submitted" and present.state != "accepted"):
             return
-        if message_uuid in self._states:
-            self._states[message_uuid] = state
+        self._standings[message_uuid] = standing
 
     def repeated_client_refs(self) -> dict[str, int]:
         """Return each client_ref that was accepted more than once, with its count."""
@@ -87,7 +104,7 @@ class Ledger:
 
     def _forget(self, message: Accepted) -> None:
         del self._accepted[message.message_uuid]
-        del self._states[message.message_uuid]
+        del self._standings[message.message_uuid]
         _count_down(self.per_recipient, message.recipient)
         if message.client_ref is not None:
             _count_down(self.per_client_ref, message.client_ref)

@@ -19,17 +19,23 @@ class InvalidParameter:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a request is refused. `kind` is a number of the Messages list or a generic word."""
+    """Why a request is refused. `kind` is a number of the Messages list or a generic word.
+
+    `media_type` is named where it is not that of the Messages API.
+    """
 
     status: int
     title: str
     kind: int | str
     detail: str
     invalid_parameters: tuple[InvalidParameter, ...] = ()
+    media_type: str | None = None
 
     @property
     def content_type(self) -> str:
-        """The media type: the provider sends 422 as plain JSON (contract 1.8)."""
+        """The media type: the Messages API sends 422 as plain JSON (contract 1.8)."""
+        if self.media_type is not None:
+            return self.media_type
         return "application/json" if self.status == 422 else "application/problem+json"
 
 

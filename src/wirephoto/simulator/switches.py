@@ -74,6 +74,23 @@ class Outage(StrEnum):
     """Every connection is closed without an answer."""
 
 
+class ReportsFault(StrEnum):
+    """How the look-up of records goes wrong, while messages are accepted as ever."""
+
+    THROTTLED = "throttled"
+    """429."""
+    FORBIDDEN = "forbidden"
+    """403: the account has not paid for this product (contract 5.1)."""
+    ERROR = "error"
+    """500."""
+    UNAVAILABLE = "unavailable"
+    """503 and a page of HTML."""
+    DROP = "drop"
+    """The connection is closed without an answer."""
+    TRUNCATED = "truncated"
+    """The JSON of the answer stops half way."""
+
+
 class ProblemHost(StrEnum):
     """Whose pages the problem types point to; both are seen in the wild (contract 1.8)."""
 
@@ -135,6 +152,12 @@ class Switches:
     error_title: ErrorTitle = ErrorTitle.STRING
     content_repeats_first: bool = True
     """Whether `content` of an inbound message repeats the first attachment (contract 2.3)."""
+
+    reports_delay_s: Seconds = 30.0
+    """How long after its acceptance a message shows up in the records; not documented (5.1)."""
+    reports_page_items: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    """How many records a page has at most; not documented."""
+    reports_fault: ReportsFault | None = None
 
 
 class SwitchBoard:
