@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from yarl import URL
 
-from wirephoto import __version__
 from wirephoto.clock import Clock
 from wirephoto.domain.message import Submission
 from wirephoto.domain.outcome import Outcome, Verdict
@@ -23,6 +22,7 @@ from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
 from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage import wire
+from wirephoto.vonage.transport import USER_AGENT, open_session, read_capped
 
 _log = get_log()
 
@@ -126,7 +126,7 @@ class VonageClient:
                     self._url, data=request, headers=token.headers, allow_redirects=False
                 ) as head,
             ):
-                answer = await _read_capped(head.content)
+                answer = await read_capped(head.content, ANSWER_BYTES_MAX)
         except (aiohttp.ClientError, OSError) as error:
             if head is None:
                 return wire.broken_connection(
@@ -139,16 +139,10 @@ class VonageClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections,
-                    keepalive_timeout=self._keepalive_s,
-                    ssl=self._ssl or True,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                # The deadline of `submit` covers everything, from the wait for a connection on.
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                trust_env=False,
+            self._session = open_session(
+                connections=self._connections,
+                keepalive_s=self._keepalive_s,
+                ssl_context=self._ssl,
             )
         return self._session
 
@@ -172,14 +166,6 @@ class _Body(aiohttp.BytesPayload):
         transport = writer.transport
         self.written = transport is not None and not transport.is_closing()
         await super().write_with_length(writer, content_length)
-
-
-async def _read_capped(stream: aiohttp.StreamReader) -> bytes:
-    """Return the answer's body, or its first `ANSWER_BYTES_MAX` bytes."""
-    body = await stream.read(ANSWER_BYTES_MAX)
-    while len(body) < ANSWER_BYTES_MAX and not stream.at_eof():
-        body += await stream.read(ANSWER_BYTES_MAX - len(body))
-    return body
 
 
 def _describe(error: Exception) -> str:
@@ -238,7 +224,7 @@ class _Tokens:
             "Content-Type": "application/json",
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "User-Agent": f"wirephoto/{__version__}",
+            "User-Agent": USER_AGENT,
         }
         return _Token(headers, now, now + TOKEN_LIFE - TOKEN_MARGIN)
 

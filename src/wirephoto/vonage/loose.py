@@ -14,6 +14,8 @@ import msgspec
 
 LINE_CHARS_MAX = 300
 """Longer texts that are not a message's own are cut."""
+_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _EPOCH_MS_MIN = 1e11  # larger numbers are milliseconds: as seconds they lie beyond the year 5000
 _EPOCH_MS_MAX = 1e14
@@ -48,6 +50,18 @@ def scalar(value: Any) -> str | None:
     if isinstance(value, int) and value.bit_length() > 64:
         return None
     return line(str(value)) or None
+
+
+def identifier(value: Any) -> str | None:
+    """Return an id of the provider's: a UUID by its documents, which nothing here depends on."""
+    given = scalar(value)
+    return given if given and _ID.fullmatch(given) else None
+
+
+def amount(value: Any) -> str | None:
+    """Return a price as a decimal number in text, and nothing for what is none."""
+    given = scalar(value)
+    return given if given and _AMOUNT.fullmatch(given) else None
 
 
 def text(value: Any) -> str | None:

@@ -28,7 +28,6 @@ TTL_S_MIN, TTL_S_MAX = 300, 259_200
 """What the provider takes as a message's time to live (contract 1.4)."""
 RETRY_AFTER_S_MAX = 3600
 """A longer wish is taken for a mistake: the provider mixes its units (contract 1.8)."""
-_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
 _DIGITS = re.compile(r"\+?([0-9]{3,15})")
 _SHORT_CODE_DIGITS_MAX = 6
 _MEDIA_KINDS = ("image", "video", "audio", "vcard", "file")
@@ -37,10 +36,10 @@ _FAILED = (ReceiptState.REJECTED, ReceiptState.UNDELIVERABLE)
 
 
 class WireError(WirephotoError):
-    """A webhook's body that is not what it should be; `reason` names the field or the fault."""
+    """A body of the provider's that is not what it should be; `reason` names field or fault."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"webhook body not understood: {reason}")
+        super().__init__(f"body not understood: {reason}")
         self.reason = reason
 
 
@@ -111,13 +110,12 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Outcome
         return _read_accepted(status, body)
     problem = _read_problem(body)
     answer = codes.ANSWERS[_reason(status, problem)]
-    retry_after_s = _retry_after_s(headers) if answer.verdict is Verdict.RETRY else None
     return replace(
         answer,
         detail=codes.with_words(answer.detail, problem.words),
         http_status=status,
         provider_code=problem.fragment or None,
-        retry_after_s=retry_after_s,
+        retry_after_s=retry_after_s(headers) if answer.verdict is Verdict.RETRY else None,
     )
 
 
@@ -135,10 +133,10 @@ def broken_connection(*, written: bool, detail: str, timed_out: bool = False) ->
 def _read_accepted(status: int, body: bytes) -> Outcome:
     """Read a 202; another 2xx with an identifier says the same."""
     try:
-        identifier = _ACCEPTED.decode(body).message_uuid
+        identifier = loose.identifier(_ACCEPTED.decode(body).message_uuid)
     except (msgspec.MsgspecError, RecursionError, ValueError):
-        identifier = ""
-    if not _ID.fullmatch(identifier):
+        identifier = None
+    if identifier is None:
         return replace(codes.ANSWERS["answer_unreadable"], http_status=status)
     answer = codes.ANSWERS["accepted"]
     return Outcome(
@@ -207,7 +205,7 @@ def _read_problem(body: bytes) -> _Problem:
     )
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds asked for, if they are a plausible integer; a date is ignored (1.8)."""
     for name, value in headers.items():
         if name.lower() == "retry-after":
@@ -235,15 +233,14 @@ def read_status(body: bytes, *, received_at: datetime | None = None) -> Receipt:
     except ValueError as error:
         raise WireError("status") from error
     usage = loose.mapping(fields.get("usage"))
-    price, currency = loose.scalar(usage.get("price")), loose.scalar(usage.get("currency"))
     return Receipt(
         provider_message_id=_identifier(fields),
         client_ref=loose.scalar(fields.get("client_ref")),
         state=state,
         reported_at=_instant(fields.get("timestamp"), received_at),
         failure=_failure(fields.get("error"), state) if state in _FAILED else None,
-        price=price if price and re.fullmatch(r"[0-9]+(\.[0-9]+)?", price) else None,
-        currency=currency,
+        price=loose.amount(usage.get("price")),
+        currency=loose.scalar(usage.get("currency")),
         network_code=_network_code(fields.get("destination")),
     )
 
@@ -307,8 +304,8 @@ def _media(items: list[tuple[str, dict[str, Any]]]) -> tuple[InboundMedia, ...]:
 
 
 def _identifier(fields: dict[str, Any]) -> str:
-    identifier = loose.scalar(fields.get("message_uuid")) or ""
-    if not _ID.fullmatch(identifier):
+    identifier = loose.identifier(fields.get("message_uuid"))
+    if identifier is None:
         raise WireError("message_uuid")
     return identifier
 
