@@ -6,6 +6,7 @@ WirephotoError
 ├── IllegalTransition     a state that cannot follow another
 ├── EgressRefused         an address given by others that must not, or cannot, be fetched
 ├── WebhookUnverified     a webhook that is not provably the provider's
+├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
 └── StorageError
     ├── SchemaMismatch    the database and this code do not fit together
     └── StorageUnavailable  the database cannot be reached now: try again
@@ -78,6 +79,24 @@ class WebhookUnverified(WirephotoError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"webhook not verified: {reason}")
         self.reason = reason
+
+
+class ReportsUnavailable(WirephotoError):
+    """The provider's records do not answer whether they have an attempt: nothing is known of it.
+
+    `reason` is `unauthorized` or `forbidden` (the account may not ask, until somebody changes
+    that), `refused` (the question, which would be refused again), `rate_limited`, `unreachable`,
+    `unreadable` (the answer) or `incomplete` (it does not have all records). `retry_after_s` is
+    the provider's wish; `detail` is for people.
+    """
+
+    def __init__(
+        self, reason: str, retry_after_s: float | None = None, *, detail: str = ""
+    ) -> None:
+        explained = f"{reason} ({detail})" if detail else reason
+        super().__init__(f"the provider's records are unavailable: {explained}")
+        self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class StorageError(WirephotoError):

@@ -58,6 +58,7 @@ class LogEvent(StrEnum):
     RECEIPT_UNMATCHED = "receipt_unmatched"
     WEBHOOK_UNREADABLE = "webhook_unreadable"
     INBOUND_RECEIVED = "inbound_received"
+    RECORDS_DOUBLED = "records_doubled"
 
 
 def get_log(**context: object) -> FilteringBoundLogger:

@@ -95,7 +95,7 @@ class Provider:
     async def _turn(self, reader, writer, connection):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
         headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:])}
-        body = await reader.readexactly(int(headers["content-length"]))
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
         self.posts.append(Post(head[0], headers, body, connection))
         self.arrived.set()
         reply = self.script.pop(0) if len(self.script) > 1 else self.script[0]
