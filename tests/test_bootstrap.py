@@ -12,7 +12,8 @@ from sqlalchemy import text, update
 from tests.factories import PICTURE, RECIPIENT, send_request
 from tests.gateway import KEY, UUID, FakeProvider, running, settings_of, states_in
 from tests.virtual_clock import VirtualClock
-from wirephoto.bootstrap import FAILURES_MAX, Gateway, listen, served
+from wirephoto.api.server import listen
+from wirephoto.bootstrap import FAILURES_MAX, Gateway, served
 from wirephoto.clock import SystemClock
 from wirephoto.errors import SchemaMismatch, SettingsInvalid, StorageUnavailable
 from wirephoto.storage.database import open_database

@@ -16,11 +16,13 @@ from wirephoto.api.problems import CODES
 from wirephoto.config import ALL_ROLES, VARIABLES, Role, Settings
 from wirephoto.domain.event import EVENT_TYPES
 from wirephoto.domain.message import MessageState
+from wirephoto.domain.outcome import FailureClass
 from wirephoto.simulator.control import ControlRoutes
 from wirephoto.simulator.ledger import Ledger
 from wirephoto.simulator.recipients import MAGIC_RECIPIENTS
 from wirephoto.simulator.switches import HttpFault, SwitchBoard, Switches
 from wirephoto.telemetry import LogEvent
+from wirephoto.vonage.codes import RECEIPT_CODES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -65,6 +67,20 @@ def _first_column(page: str, heading: str = "") -> AbstractSet[str]:
 def test_the_table_of_settings_is_what_the_code_reads() -> None:
     """A setting that nobody can find, or a default that is not true, costs somebody a day."""
     assert "\n".join(_table("settings.md")) == "\n".join(_settings_table())
+
+
+def test_every_code_of_a_receipt_is_explained_with_its_class() -> None:
+    """Whoever wants another class must see what a code does now."""
+    rows = [
+        f"| `{code}` | `{failure.reason}` | `{failure.kind}` | {failure.detail} |"
+        for code, failure in sorted(RECEIPT_CODES.items())
+    ]
+
+    assert _table("receipts.md", "Codes")[2:] == rows
+    assert _first_column("receipts.md") >= {kind.value for kind in FailureClass} - {
+        FailureClass.RECIPIENT,
+        FailureClass.MESSAGE,
+    }
 
 
 @pytest.mark.parametrize("field", Settings.model_fields.values(), ids=VARIABLES)

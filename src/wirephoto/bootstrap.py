@@ -12,27 +12,31 @@ from random import Random
 from typing import TextIO
 from urllib.parse import urlsplit
 
-import uvicorn
 from litestar import Litestar
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from wirephoto.api.app import create_app
 from wirephoto.api.auth import HOW_TO_MAKE_A_KEY, Keys
+from wirephoto.api.server import HttpServer
 from wirephoto.api.services import Services, WebhookSettings
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
+from wirephoto.domain.doubt import Delivery, DoubtPolicy
 from wirephoto.domain.message import Category
+from wirephoto.domain.outcome import FailureClass
 from wirephoto.domain.phone import sender_kind
 from wirephoto.domain.request import RequestRules
-from wirephoto.domain.retry import RetryPolicy
+from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 from wirephoto.egress import Egress
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings, Provider
 from wirephoto.engine.inbound import Inbound
 from wirephoto.engine.loop import Duty, Runner
-from wirephoto.engine.maintenance import Expirer, Pruner, Rescuer
+from wirephoto.engine.maintenance import Expirer, Overdue, Pruner, Rescuer
 from wirephoto.engine.preparation import Preparation
+from wirephoto.engine.receipts import ReceiptRules, Receipts
+from wirephoto.engine.reconciliation import Reconciler
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
 from wirephoto.errors import SettingsInvalid
@@ -51,6 +55,7 @@ from wirephoto.storage.senders import (
 )
 from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage.client import VonageClient
+from wirephoto.vonage.reports import ReportsClient
 
 _log = get_log()
 
@@ -85,6 +90,7 @@ class Gateway:
         self._ids = ids or Ids()
         self._random = random or Random()  # noqa: S311 - jitter, not a secret
         self._client: VonageClient | None = None
+        self._records: ReportsClient | None = None
         self._provider = provider
         self._egress = Egress(clock, allow=settings.egress_allow)
         self._lock: TextIO | None = None
@@ -129,8 +135,9 @@ class Gateway:
                 closing.callback(self._lock.close)
             closing.push_async_callback(self.database.close)
             closing.push_async_callback(self._egress.close)
-            if self._client:
-                closing.push_async_callback(self._client.close)
+            for client in (self._client, self._records):
+                if client:
+                    closing.push_async_callback(client.close)
             closing.push_async_callback(self.commits.drain)
             closing.push_async_callback(_stop_runners, self.runners, grace_s)
             if self.dispatcher:
@@ -210,12 +217,52 @@ class Gateway:
             self.dispatcher = self._make_dispatcher(retry)
             yield self.dispatcher
         if Role.INBOUND in roles:
-            yield Inbound(self.database, self.clock, self._ids)
+            yield Inbound(self.database, self.clock, self._ids, self._make_receipts())
         if Role.MAINTENANCE in roles:
-            yield Rescuer(self.database, self.clock, self._ids)
-            yield Expirer(self.database, self.clock, self._ids)
-            keep = timedelta(hours=self.settings.idempotency_keep_h)
-            yield Pruner(self.database, self.clock, keys_keep=keep)
+            yield from self._maintenance()
+
+    def _maintenance(self) -> Iterator[Duty]:
+        settings = self.settings
+        yield Rescuer(self.database, self.clock, self._ids)
+        yield Expirer(self.database, self.clock, self._ids)
+        window = timedelta(hours=settings.receipt_window_h)
+        yield Overdue(self.database, self.clock, window=window)
+        keep = timedelta(hours=settings.idempotency_keep_h)
+        yield Pruner(self.database, self.clock, keys_keep=keep)
+        policy = DoubtPolicy(
+            delivery=Delivery(settings.delivery),
+            grace=timedelta(seconds=settings.delivery_grace_s),
+            looks_up=settings.reports,
+        )
+        if policy.acts:
+            yield Reconciler(
+                database=self.database,
+                records=self._make_records() if settings.reports else None,
+                receipts=self._make_receipts(),
+                policy=policy,
+                clock=self.clock,
+                ids=self._ids,
+            )
+
+    def _make_records(self) -> ReportsClient:
+        settings = self.settings
+        assert settings.vonage_api_key, "required with WIREPHOTO_REPORTS"
+        assert settings.vonage_api_secret, "goes with the key"
+        self._records = ReportsClient(
+            base_url=settings.vonage_base_url,
+            api_key=settings.vonage_api_key,
+            api_secret=settings.vonage_api_secret.get_secret_value(),
+        )
+        return self._records
+
+    def _make_receipts(self) -> Receipts:
+        rules = ReceiptRules(
+            resend=ResendPolicy(resends_max=self.settings.resends_max),
+            classes={
+                code: FailureClass(kind) for code, kind in self.settings.receipt_classes.items()
+            },
+        )
+        return Receipts(rules, clock=self.clock, ids=self._ids, random=self._random)
 
     def _make_dispatcher(self, retry: RetryPolicy) -> Dispatcher:
         settings = self.settings
@@ -257,57 +304,6 @@ async def _stop_runners(runners: list[Runner], grace_s: float) -> None:
         async with asyncio.timeout(grace_s), asyncio.TaskGroup() as group:
             for runner in runners:
                 group.create_task(runner.stop())
-
-
-class HttpServer:
-    """Serves an application on a socket that listens, until told to stop."""
-
-    def __init__(self, app: Litestar, listener: socket.socket, *, grace_s: float) -> None:
-        self._socket = listener
-        self._server = _QuietServer(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=max(1, int(grace_s)),
-            )
-        )
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to answer."""
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-
-    async def stop(self) -> None:
-        """Answer what has been asked, then take no more."""
-        self._server.should_exit = True
-        if self._task:
-            await self._task
-
-
-class _QuietServer(uvicorn.Server):
-    """uvicorn without its signal handlers: the process has one place that decides to stop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-
-def listen(host: str, port: int) -> tuple[socket.socket, str]:
-    """Take an address of this machine; return the socket and the URL. Port 0 takes a free port.
-
-    Raises:
-        OSError: the address is in use, or is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=2048)
-    return listener, f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 @contextlib.asynccontextmanager

@@ -65,8 +65,12 @@ async def test_a_gateway_that_lacks_nothing_is_ok(client):
 
 async def test_what_does_not_send_is_shown_with_its_reason(client, database, clock):
     """A process that could send is not to be restarted because the account's money ran out."""
-    account = Stop("low_balance", "The account has no money.", clock.now(), clock.now(), 1)
-    campaign = Stop("sender_refused", "The sender is not registered.", clock.now(), None, 0)
+    account = Stop(
+        "low_balance", "The account has no money.", clock.now(), clock.now(), clock.now(), 1
+    )
+    campaign = Stop(
+        "sender_refused", "The sender is not registered.", clock.now(), clock.now(), None, 0
+    )
     async with database.transaction() as tx:
         await stop_line(tx, accounts, DEFAULT_ACCOUNT, account)
         await stop_line(tx, campaigns, DEFAULT_CAMPAIGN, campaign)

@@ -41,6 +41,7 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "reason": None,
         "detail": None,
         "attempts": 0,
+        "resends": 0,
         "message_uuid": None,
         "duplicate_possible": False,
         "receipt_overdue": False,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from tests.factories import NOW, RECIPIENT, SENDER
 from tests.virtual_clock import VirtualClock
 from wirephoto.domain.message import MessageState
 from wirephoto.engine.inbound import Inbound
+from wirephoto.engine.receipts import ReceiptRules, Receipts
 from wirephoto.storage.schema import webhooks
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -42,6 +44,12 @@ REPLY = {
     "message_type": "text",
     "text": "Thank you 🐈",
 }
+
+
+def make_inbound(database, clock, ids) -> Inbound:
+    """Return the duty that applies what the routes stored."""
+    receipts = Receipts(ReceiptRules(), clock=clock, ids=ids, random=Random(1))
+    return Inbound(database, clock, ids, receipts)
 
 
 def signed(body: bytes, *, secret: str = SECRET, **claims: Any) -> dict[str, str]:
@@ -198,7 +206,7 @@ async def test_whatever_is_signed_is_kept(client, database, clock, ids, body):
 
     stored = [text for _, text in await _stored(database)]
     assert stored == [body.decode("utf-8", "replace").replace("\x00", "\ufffd")] * 2
-    await Inbound(database, clock, ids).turn()  # whatever it is, it stops nothing behind it
+    await make_inbound(database, clock, ids).turn()  # whatever it is, it stops nothing behind it
 
 
 @on_sqlite
@@ -242,7 +250,7 @@ async def test_a_receipt_reaches_its_message(app, client, database, mover: Mover
     message = await mover.submit(await mover.stored(), UUID)
     await client.post("/webhooks/status", content=BODY, headers=signed(BODY))
 
-    await Inbound(database, clock, ids).turn()
+    await make_inbound(database, clock, ids).turn()
 
     assert (await mover.newest()).state is MessageState.DELIVERED
     async with client_of(app) as customer:
@@ -262,7 +270,7 @@ async def test_what_phones_say_is_listed(app, client, database, clock: VirtualCl
         answer = await client.post("/webhooks/inbound", content=body, headers=signed(body, iat=iat))
         assert answer.status_code == 200
         await clock.advance(1)
-    await Inbound(database, clock, ids).turn()
+    await make_inbound(database, clock, ids).turn()
 
     async with client_of(app) as customer:
         everything = (await customer.get("/v1/inbound")).json()

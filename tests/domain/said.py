@@ -20,10 +20,11 @@ from wirephoto.domain.outcome import (
     ReceiptState,
     Verdict,
 )
-from wirephoto.domain.retry import RetryPolicy
+from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 
 LATER = NOW + timedelta(seconds=7)
 POLICY = RetryPolicy(tries_max=3, first_s=2.0, longest_s=600.0)
+RESENDS = ResendPolicy(resends_max=2, backoff=RetryPolicy(first_s=100.0, longest_s=600.0))
 UUID = "aaaaaaaa-1"
 
 M, A, V, R = MessageState, AttemptState, Verdict, ReceiptState
@@ -72,6 +73,9 @@ def answered(before, said, *, jitter=0.5):
     return Pair(message, attempt)
 
 
-def reported(before, said):
-    attempt = apply_receipt(before.attempt, said, LATER)
-    return Pair(follow_receipt(Pair(before.message, attempt), said, LATER), attempt)
+def reported(before, said, *, jitter=0.5, now=LATER):
+    attempt = apply_receipt(before.attempt, said, now)
+    message = follow_receipt(
+        Pair(before.message, attempt), said, policy=RESENDS, jitter=jitter, now=now
+    )
+    return Pair(message, attempt)

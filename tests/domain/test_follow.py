@@ -1,6 +1,7 @@
 """How receipts move an attempt, and how the message follows its attempts."""
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.domain.said import (
+    LATER,
     OVERTAKEN,
+    RESENDS,
     UUID,
     A,
     M,
@@ -21,9 +24,9 @@ from tests.domain.said import (
     reported,
 )
 from tests.factories import NOW, make_message
-from wirephoto.domain.follow import time_to_live_s
+from wirephoto.domain.follow import Pair, contradicts, time_to_live_s
 from wirephoto.domain.message import MessageState
-from wirephoto.domain.outcome import Outcome, ReceiptState, Verdict
+from wirephoto.domain.outcome import Failure, FailureClass, Outcome, ReceiptState, Verdict
 
 
 @pytest.mark.parametrize("origin", [M.SENDING, M.UNCONFIRMED, M.SUBMITTED])
@@ -201,3 +204,69 @@ def test_answers_and_receipts_in_any_order_keep_to_the_table(said):
 def test_the_provider_may_try_for_as_long_as_the_message_lives(left, ttl_s):
     """A picture of yesterday's offer must not arrive tomorrow."""
     assert time_to_live_s(make_message(expires_at=NOW + left), NOW) == ttl_s
+
+
+def temporary(state=R.REJECTED, **marks):
+    return receipt(state, failure=Failure("1000", "busy", "Busy.", FailureClass.RETRY, **marks))
+
+
+@pytest.mark.parametrize("origin", [M.SENDING, M.UNCONFIRMED, M.SUBMITTED])
+@pytest.mark.parametrize("state", [R.REJECTED, R.UNDELIVERABLE])
+def test_what_was_turned_down_for_a_time_is_queued_again(origin, state):
+    """The customer does not hear a last word that is none."""
+    before = pair(origin, A(origin.value))
+
+    after = reported(before, temporary(state))
+
+    assert after.attempt.state is A(state.value)
+    assert (after.message.state, after.message.resends) == (M.QUEUED, 1)
+    assert (after.message.reason, after.message.final_at) == ("busy", None)
+    assert after.message.due_at == LATER + timedelta(seconds=50)
+    assert after.message.tries == before.message.tries
+
+
+def test_the_last_resend_has_the_last_word():
+    """Bounded: each is paid for."""
+    message = replace(pair(M.SUBMITTED, A.SUBMITTED).message, resends=RESENDS.resends_max)
+
+    after = reported(Pair(message, pair(M.SUBMITTED, A.SUBMITTED).attempt), temporary())
+
+    assert (after.message.state, after.message.reason) == (M.REJECTED, "busy")
+
+
+def test_a_message_that_waits_for_midnight_says_so():
+    """An operator sees why it is not sent today."""
+    after = reported(pair(M.SUBMITTED, A.SUBMITTED), temporary(daily_cap=True))
+
+    assert (after.message.state, after.message.hold_reason) == (M.QUEUED, "daily_limit")
+
+
+@pytest.mark.parametrize("said", [R.REJECTED, R.SUBMITTED])
+def test_a_receipt_that_repeats_does_not_queue_it_twice(said):
+    """Carriers tell the same thing more than once (contract 2.1)."""
+    once = reported(pair(M.SUBMITTED, A.SUBMITTED), temporary())
+
+    again = reported(once, temporary() if said is R.REJECTED else receipt(said))
+
+    assert again.message is once.message
+
+
+def test_a_delivery_after_a_rejection_contradicts_it():
+    """The first last word stands; the second is worth a line in the log."""
+    rejected = reported(pair(M.SUBMITTED, A.SUBMITTED), receipt(R.REJECTED))
+
+    assert contradicts(rejected.attempt, receipt(R.DELIVERED))
+    assert not contradicts(rejected.attempt, receipt(R.REJECTED))
+    assert not contradicts(rejected.attempt, receipt(R.SUBMITTED))
+    assert reported(rejected, receipt(R.DELIVERED)).message is rejected.message
+
+
+def test_a_last_word_ends_the_waiting_for_it():
+    """Nobody looks into what is settled, and nothing is overdue any more."""
+    message = replace(pair(M.SUBMITTED, A.SUBMITTED).message, receipt_overdue=True)
+    attempt = replace(pair(M.SUBMITTED, A.SUBMITTED).attempt, check_at=NOW)
+
+    after = reported(Pair(message, attempt), receipt(R.DELIVERED))
+
+    assert not after.message.receipt_overdue
+    assert after.attempt.check_at is None

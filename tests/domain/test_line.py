@@ -2,12 +2,21 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.factories import NOW
-from wirephoto.domain.line import PROBE_FIRST_S, PROBE_LONGEST_S, probing, stopped
+from wirephoto.domain.line import (
+    PROBE_FIRST_S,
+    PROBE_LONGEST_S,
+    QUIET,
+    Proof,
+    probing,
+    stopped,
+)
 
 
-def stop(before=None, now=NOW, reason="unauthorized"):
-    return stopped(before, reason=reason, detail="The key is wrong.", now=now)
+def stop(before=None, now=NOW, reason="unauthorized", proof=Proof.ANSWER):
+    return stopped(before, reason=reason, detail="The key is wrong.", now=now, proof=proof)
 
 
 def test_a_first_fault_stops_the_line_until_its_first_probe():
@@ -40,3 +49,30 @@ def test_a_fault_while_stopped_keeps_the_start_and_the_pace():
 
     assert (after.reason, after.since) == ("no_credit", NOW)
     assert (after.probe_at, after.probes) == (before.probe_at, 2)
+
+
+@pytest.mark.parametrize(
+    ("proof", "quiet", "over"),
+    [
+        (Proof.RECEIPT, QUIET, True),
+        (Proof.RECEIPT, QUIET - timedelta(seconds=1), False),
+        (Proof.ANSWER, QUIET * 100, False),
+    ],
+)
+def test_silence_ends_only_a_stop_that_receipts_made(proof, quiet, over):
+    """Some carriers report no delivery, so its absence proves nothing; wrong credentials stay."""
+    assert stop(proof=proof).is_over(NOW + quiet) is over
+
+
+def test_each_further_fault_begins_the_silence_anew():
+    """A sender that is still refused is not released because it has been for long."""
+    first = stop(proof=Proof.RECEIPT)
+    again = stop(first, NOW + QUIET, proof=Proof.RECEIPT)
+
+    assert (again.since, again.fault_at) == (NOW, NOW + QUIET)
+    assert not again.is_over(NOW + QUIET * 2 - timedelta(seconds=1))
+
+
+def test_probes_outnumber_the_silence():
+    """Silence must mean that messages left and were not refused, not that none left."""
+    assert timedelta(seconds=PROBE_LONGEST_S) * 2 <= QUIET

@@ -11,12 +11,13 @@ from typing import Any
 import structlog
 from sqlalchemy import Table, func, insert, select, update
 
-from tests.factories import NOW, SENDER
+from tests.factories import NOW, SENDER, make_attempt, make_message
 from tests.virtual_clock import VirtualClock
-from wirephoto.domain.message import Attempt, Media, Message, MessageState, Submission
+from wirephoto.domain.message import Attempt, AttemptState, Media, Message, MessageState, Submission
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings
-from wirephoto.engine.inbound import STATUS
+from wirephoto.engine.inbound import STATUS, Inbound
+from wirephoto.engine.receipts import ReceiptRules, Receipts
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
@@ -282,6 +283,27 @@ def make_dispatcher(
         random=Halves(),
         settings=DispatchSettings(DEFAULT_ACCOUNT, **settings),
     )
+
+
+async def sent_message(
+    stage: Stage, *, state: MessageState = MessageState.SUBMITTED
+) -> tuple[Message, Attempt]:
+    """Store a message that the provider has; return it and its attempt."""
+    message = make_message(state=state, attempts=1)
+    attempt = make_attempt(message, state=AttemptState(state.value))
+    await stage.store(message)
+    await stage.store_attempts(attempt)
+    return message, attempt
+
+
+def make_receipts(stage: Stage, **rules: Any) -> Receipts:
+    """Return what applies receipts, under the default rules but for `rules`."""
+    return Receipts(ReceiptRules(**rules), clock=stage.clock, ids=stage.ids, random=Halves())
+
+
+def make_inbound(stage: Stage, **rules: Any) -> Inbound:
+    """Return the duty that applies webhooks."""
+    return Inbound(stage.database, stage.clock, stage.ids, make_receipts(stage, **rules))
 
 
 class FailingCommits:

@@ -46,7 +46,10 @@ async def test_a_message_that_is_taken_is_submitted(stage):
     assert attempt.client_ref == asked.client_ref
     assert (asked.sender, asked.recipient, asked.text) == (SENDER, RECIPIENT, message.text)
     assert asked.media == message.media
-    assert asked.ttl_s == 24 * 3600 - 1
+    assert asked.ttl_s == 24 * 3600
+    assert attempt.request is not None
+    assert f'"client_ref":"{asked.client_ref}"' in attempt.request
+    assert asked.recipient[1:] not in attempt.request
     assert await stage.events(message) == ["sending", "submitted"]
 
 

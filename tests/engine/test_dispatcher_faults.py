@@ -11,13 +11,13 @@ from tests.engine.stage import (
     UnansweredCommits,
     logged,
     make_dispatcher,
+    make_inbound,
     receipt,
 )
 from tests.factories import make_message
 from wirephoto.domain.message import AttemptState, Message, MessageState
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.engine.dispatcher import RECORD_REST_S, Dispatcher
-from wirephoto.engine.inbound import Inbound
 from wirephoto.engine.maintenance import Rescuer
 from wirephoto.storage.messages import begin_sending, lock_messages, record_transitions
 
@@ -135,7 +135,7 @@ async def test_after_a_kill_the_next_process_sends_what_had_not_left(stage):
 async def test_a_receipt_that_overtakes_the_answer_wins(stage, answer):
     """It is the carrier's word; the answer only adds what it knows besides."""
     message, provider = make_message(), FakeProvider(stage.clock, *filter(None, [answer]))
-    inbound = Inbound(stage.database, stage.clock, stage.ids)
+    inbound = make_inbound(stage)
 
     async def witness(submission):
         await stage.tell(receipt(submission.client_ref, "uuid-1", "delivered"))
@@ -155,7 +155,7 @@ async def test_a_receipt_that_overtakes_the_answer_wins(stage, answer):
 async def test_a_receipt_that_overtakes_the_loss_of_the_connection_settles_the_doubt(stage):
     """The commonest case of doubt: taken, connection broken, and the receipt is there first."""
     message, provider = make_message(), FakeProvider(stage.clock, LOST)
-    inbound = Inbound(stage.database, stage.clock, stage.ids)
+    inbound = make_inbound(stage)
 
     async def witness(submission):
         await stage.tell(receipt(submission.client_ref, "uuid-9", "submitted"))

@@ -7,12 +7,29 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from tests.engine.stage import Stage, logged, receipt
+from tests.engine.stage import (
+    Stage,
+    logged,
+    make_inbound,
+    receipt,
+    sent_message,
+)
 from tests.factories import NOW, make_attempt, make_message
-from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
+from wirephoto.domain.message import Attempt, AttemptState, MessageState
 from wirephoto.domain.outcome import InboundMedia
-from wirephoto.engine.inbound import INBOUND, REST_S, TRIES_MAX, TURN_MAX, Inbound
-from wirephoto.storage.schema import DEFAULT_TENANT, inbound_messages, webhooks
+from wirephoto.engine.inbound import (
+    INBOUND,
+    MATCH_PATIENCE,
+    REST_S,
+    TRIES_MAX,
+    TURN_MAX,
+    Inbound,
+)
+from wirephoto.storage.schema import (
+    DEFAULT_TENANT,
+    inbound_messages,
+    webhooks,
+)
 from wirephoto.storage.webhooks import list_inbound
 
 REJECTED = {"type": "https://developer.vonage.com/api-errors#1300", "title": "1300"}
@@ -20,23 +37,13 @@ REJECTED = {"type": "https://developer.vonage.com/api-errors#1300", "title": "13
 
 @pytest.fixture
 def inbound(stage: Stage) -> Inbound:
-    return Inbound(stage.database, stage.clock, stage.ids)
+    return make_inbound(stage)
 
 
 async def sent(stage: Stage, *, state: MessageState = MessageState.SUBMITTED) -> Attempt:
     """Store a message that the provider has; return its attempt."""
     _, attempt = await sent_message(stage, state=state)
     return attempt
-
-
-async def sent_message(
-    stage: Stage, *, state: MessageState = MessageState.SUBMITTED
-) -> tuple[Message, Attempt]:
-    message = make_message(state=state, attempts=1)
-    attempt = make_attempt(message, state=AttemptState(state.value))
-    await stage.store(message)
-    await stage.store_attempts(attempt)
-    return message, attempt
 
 
 def mms(**changes: object) -> dict[str, object]:
@@ -250,6 +257,7 @@ async def test_strange_values_in_a_receipt_do_no_harm(stage, inbound):
     attempts = [await sent(stage) for _ in STRANGE]
     for attempt, more in zip(attempts, STRANGE, strict=True):
         await stage.tell(receipt(attempt.client_ref, f"uuid-{attempt.id}") | more)
+    await stage.advance(MATCH_PATIENCE.total_seconds())
 
     await inbound.turn()
 

@@ -7,10 +7,12 @@ from tests.factories import NOW, make_attempt, make_message
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
 from wirephoto.engine.maintenance import (
     DEADLINE_MARGIN,
+    OVERDUE_REST_S,
     PRUNE_REST_S,
     REST_S,
     TURN_MAX,
     Expirer,
+    Overdue,
     Pruner,
     Rescuer,
 )
@@ -153,3 +155,28 @@ async def test_keys_are_forgotten_after_their_time(stage):
     await stage.advance(120.0)
     await pruner.turn()
     assert await stage.count(idempotency_keys) == 1
+
+
+async def test_a_last_word_that_never_came_is_marked_and_looked_into(stage):
+    """The message stays `submitted`: nothing is invented, but an operator sees it."""
+    late = make_message(state=MessageState.SUBMITTED, attempts=1, submitted_at=NOW)
+    fresh = make_message(
+        state=MessageState.SUBMITTED, attempts=1, submitted_at=NOW + timedelta(seconds=1)
+    )
+    told = make_message(state=MessageState.DELIVERED, attempts=1, submitted_at=NOW)
+    await stage.store(late, fresh, told)
+    taken = AttemptState.SUBMITTED
+    await stage.store_attempts(*[make_attempt(each, state=taken) for each in (late, fresh, told)])
+    overdue = Overdue(stage.database, stage.clock, window=timedelta(hours=48))
+    await stage.advance(48 * 3600 + 0.5)
+
+    with logged() as lines:
+        assert await overdue.turn() == OVERDUE_REST_S
+        await overdue.turn()
+
+    marks = [(await stage.message(each)).receipt_overdue for each in (late, fresh, told)]
+    assert marks == [True, False, False]
+    [attempt] = await stage.attempts(late)
+    assert attempt.check_at == stage.clock.now()
+    assert (await stage.message(late)).state is MessageState.SUBMITTED
+    assert [(line["event"], line["count"]) for line in lines] == [("receipts_overdue", 1)]

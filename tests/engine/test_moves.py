@@ -1,4 +1,4 @@
-"""What a customer may do with a message: cancel it, wait for its answer."""
+"""What a customer may do with a message: cancel it, settle it, wait for its answer."""
 
 import asyncio
 from datetime import timedelta
@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from tests.engine.stage import FakeProvider, Stage, eventually, make_dispatcher
-from tests.factories import NOW, make_message
-from wirephoto.domain.message import WAITING, Message, MessageState
-from wirephoto.engine.moves import POLL_S, cancel, wait_until
+from tests.factories import NOW, make_attempt, make_message
+from wirephoto.domain.doubt import Resolution
+from wirephoto.domain.message import WAITING, AttemptState, Message, MessageState
+from wirephoto.engine.moves import POLL_S, cancel, resolve, wait_until
+from wirephoto.storage.audit import list_audit
 from wirephoto.storage.database import open_database
 from wirephoto.storage.messages import Transition, record_transitions
 
@@ -157,3 +159,113 @@ async def test_waiting_ends_with_the_patience(stage):
 async def test_waiting_for_nothing_is_over_at_once(stage):
     """A message that does not exist will not come."""
     assert await wait_for(stage, make_message()) is None
+
+
+async def store_doubted(stage: Stage, *, state: MessageState = MessageState.UNCONFIRMED) -> Message:
+    message = make_message(state=state, attempts=1)
+    await stage.store(message)
+    await stage.store_attempts(make_attempt(message, state=AttemptState.UNCONFIRMED, ended_at=NOW))
+    return message
+
+
+async def resolve_it(
+    stage: Stage, message: Message, resolution: Resolution = Resolution.NOT_SENT
+) -> tuple[Message | None, bool]:
+    return await resolve(
+        stage.database,
+        stage.commits,
+        tenant_id=message.tenant_id,
+        message_id=message.id,
+        resolution=resolution,
+        provider_message_id=None,
+        actor="key_1",
+        clock=stage.clock,
+        ids=stage.ids,
+    )
+
+
+async def audit_of(stage: Stage, message: Message) -> list[tuple[str, str, str, str]]:
+    async with stage.database.read() as tx:
+        rows = await list_audit(tx, message.tenant_id, before_id=None, limit=10)
+    return [(row.actor, row.act, row.object, row.detail["outcome"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "state"),
+    [
+        (Resolution.SENT, MessageState.SUBMITTED),
+        (Resolution.NOT_SENT, MessageState.QUEUED),
+        (Resolution.ABANDON, MessageState.FAILED),
+    ],
+)
+async def test_a_human_settles_a_doubt_and_it_is_known_who(stage, resolution, state):
+    """The decision can cost a second picture, so it has a name on it."""
+    message = await store_doubted(stage)
+
+    stood, done = await resolve_it(stage, message, resolution)
+
+    assert done
+    assert stood == await stage.message(message)
+    assert stood.state is state
+    assert await stage.events(message) == [state.value]
+    assert await audit_of(stage, message) == [
+        ("key_1", "message.resolve", message.id, resolution.value)
+    ]
+
+
+async def test_what_is_not_sent_after_all_goes_out_with_a_name_of_its_own(stage):
+    """A late receipt for the first attempt must not be taken for one of the second."""
+    message = await store_doubted(stage)
+    await resolve_it(stage, message)
+    dispatcher = make_dispatcher(stage, FakeProvider(stage.clock))
+
+    await dispatcher.turn()
+    await stage.advance(0.2)
+
+    first, second = await stage.attempts(message)
+    assert (first.state, second.state) == (AttemptState.NOT_ACCEPTED, AttemptState.SUBMITTED)
+    assert first.client_ref != second.client_ref
+
+
+async def test_only_what_is_in_doubt_can_be_settled(stage):
+    """Twice the same decision is one decision, and facts are not overruled."""
+    others = [
+        await store_doubted(stage, state=state)
+        for state in MessageState
+        if state is not MessageState.UNCONFIRMED
+    ]
+    message = await store_doubted(stage)
+    await resolve_it(stage, message)
+
+    for other in (message, *others):
+        stood, done = await resolve_it(stage, other, Resolution.ABANDON)
+        assert not done
+        assert stood == await stage.message(other)
+    assert len(await audit_of(stage, message)) == 1
+    assert await resolve_it(stage, make_message()) == (None, False)
+
+
+async def test_a_receipt_that_comes_first_wins_over_the_human(stage):
+    """The decision is dropped with its entry in the audit trail, and nothing is sent again."""
+    message = await store_doubted(stage)
+
+    class Overtaken:
+        async def run(self, write, item):
+            moved = (await stage.message(message)).move_to(MessageState.DELIVERED, NOW)
+            await stage.commits.run(record_transitions, Transition(moved))
+            return await stage.commits.run(write, item)
+
+    stood, done = await resolve(
+        stage.database,
+        Overtaken(),
+        tenant_id=message.tenant_id,
+        message_id=message.id,
+        resolution=Resolution.NOT_SENT,
+        provider_message_id=None,
+        actor="key_1",
+        clock=stage.clock,
+        ids=stage.ids,
+    )
+
+    assert (stood.state, done) == (MessageState.DELIVERED, False)
+    assert await audit_of(stage, message) == []

@@ -5,19 +5,30 @@ import pytest
 from tests.scenarios.world import World, running_world
 from wirephoto.simulator.recipients import MAGIC_RECIPIENTS
 
-DELIVERED = {"24", "25", "26", "30", "32", "36", "38", "39", "40"}
-REJECTED = {f"{digits}" for digits in (*range(50, 69), *range(70, 74), 75)}
+DELIVERED = {"24", "25", "26", "30", "32", "36", "38", "39", "40", "75"}
+REJECTED = {f"{digits}" for digits in (*range(50, 62), 64, 65, *range(70, 74))}
+HELD = {"63"}
 SUBMITTED = {"21", "22"}
 UNDELIVERABLE = {"20"}
 UNCONFIRMED = {"33", "34", "35", "37"}
 KEPT = {"31": None, "41": "low_balance", "42": "invalid_sender"}
 """Those whose message stays queued, and what then stands still, and why."""
+STOPPING = {
+    "62": ("campaign cmp_default", "sender_invalid"),
+    "66": ("account acc_default", "facility_not_allowed"),
+    "67": ("account acc_default", "quota_exceeded"),
+    "68": ("campaign cmp_default", "not_registered"),
+}
+"""Those whose rejection stops a line, and which."""
+SUBMISSIONS = {"20": 2, "75": 2} | dict.fromkeys(("70", "71", "72", "73"), 4)
+"""How often those are submitted that are worth more than one try."""
 ENDINGS = {
     **dict.fromkeys(DELIVERED, "delivered"),
     **dict.fromkeys(REJECTED, "rejected"),
     **dict.fromkeys(SUBMITTED, "submitted"),
     **dict.fromkeys(UNDELIVERABLE, "undeliverable"),
     **dict.fromkeys(UNCONFIRMED, "unconfirmed"),
+    **dict.fromkeys(HELD, "queued"),
 }
 
 
@@ -27,7 +38,7 @@ def recipient(digits: str) -> str:
 
 def test_every_magic_recipient_has_an_ending() -> None:
     """A new one must be thought through to its end."""
-    assert {each.digits for each in MAGIC_RECIPIENTS} == {*ENDINGS, *KEPT}
+    assert {each.digits for each in MAGIC_RECIPIENTS} == {*ENDINGS, *KEPT, *STOPPING}
 
 
 async def test_each_ends_as_documented(world):
@@ -35,7 +46,8 @@ async def test_each_ends_as_documented(world):
     ids = {digits: await world.send(to=recipient(digits)) for digits in ENDINGS}
 
     for digits, message_id in ids.items():
-        await world.until(message_id, ENDINGS[digits])
+        if digits not in HELD:
+            await world.until(message_id, ENDINGS[digits])
     await world.simulator.drain()
     for runner in world.gateway.runners:
         await runner.duty.turn()
@@ -44,7 +56,8 @@ async def test_each_ends_as_documented(world):
     assert found == ENDINGS
     ledger = world.simulator.ledger
     assert ledger.repeated_client_refs() == {}
-    assert set(ledger.per_recipient.values()) == {1}
+    counts = {number[-2:]: count for number, count in ledger.per_recipient.items() if count > 1}
+    assert counts == SUBMISSIONS
     assert await world.ready() == (200, {"status": "ok", "findings": []})
 
 
@@ -55,7 +68,7 @@ async def test_reasons_of_a_rejection_reach_the_customer(world):
     found = {}
     for digits, message_id in ids.items():
         message = await world.until(message_id, "rejected", "undeliverable")
-        attempt = await world.attempt(message_id)
+        attempt = (await world.attempts(message_id))[-1]
         found[digits] = (attempt.provider_code, message.reason)
         assert message.detail
 
@@ -64,6 +77,33 @@ async def test_reasons_of_a_rejection_reach_the_customer(world):
         "64": ("1210", "spam_rejected"),
         "20": ("1331", "carrier_silent"),
     }
+
+
+@pytest.mark.parametrize("digits", STOPPING)
+async def test_a_rejection_that_every_message_would_get_stops_the_line(world, digits):
+    """The provider takes them all, at a price, and turns each one down."""
+    message_id = await world.send(to=recipient(digits))
+
+    status, body = await stopped(world)
+
+    assert (status, body["status"]) == (200, "degraded")
+    assert [(each["what"], each["reason"]) for each in body["findings"]] == [STOPPING[digits]]
+    message = await world.until(message_id, "queued")
+    assert (message.reason, message.resends) == (STOPPING[digits][1], 1)
+
+
+async def test_the_daily_cap_holds_the_message_and_nothing_else(world):
+    """T-Mobile's cap is no reason to keep the pictures of everybody else."""
+    held = await world.send(to=recipient("63"))
+    other = await world.send()
+
+    await world.until(other, "delivered")
+    while (message := await world.until(held, "queued")).hold_reason is None:
+        pass
+
+    assert (message.hold_reason, message.reason) == ("daily_limit", "daily_limit")
+    assert message.due_at > message.updated_at
+    assert (await world.ready())[1]["findings"] == []
 
 
 async def test_an_answer_later_than_we_wait_is_settled_by_the_receipt(credentials, database_url):

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import httpx
 
-from wirephoto.bootstrap import Gateway, listen, served
+from wirephoto.api.server import listen
+from wirephoto.bootstrap import Gateway, served
 from wirephoto.clock import SystemClock
 from wirephoto.config import load_settings
 from wirephoto.domain.message import Attempt, Message, MessageState

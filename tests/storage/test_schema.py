@@ -193,7 +193,7 @@ HOT = {
         lambda tx: claim_preparing(tx, lease_until=NOW, **_page()),
         "ix_messages_preparing",
     ),
-    "webhooks": (lambda tx: waiting_webhooks(tx, limit=10), "ix_webhooks_waiting"),
+    "webhooks": (lambda tx: waiting_webhooks(tx, now=NOW, limit=10), "ix_webhooks_waiting"),
 }
 """What each turn asks, whatever history grows to, and the index that must answer it."""
 

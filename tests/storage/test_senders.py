@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from tests.factories import NOW, SENDER, make_message
 from tests.storage.writing import add_campaign, store
-from wirephoto.domain.line import Stop
+from wirephoto.domain.line import Proof, Stop
 from wirephoto.domain.message import MessageState, Priority
 from wirephoto.domain.pacing import HORIZON
 from wirephoto.storage.schema import (
@@ -33,7 +33,7 @@ from wirephoto.storage.senders import (
 )
 
 SECOND = timedelta(seconds=1)
-STOP = Stop("unauthorized", "The key is wrong.", since=NOW, probe_at=NOW + SECOND, probes=3)
+STOP = Stop("unauthorized", "The key is wrong.", NOW, NOW, probe_at=NOW + SECOND, probes=3)
 TABLES = [(accounts, DEFAULT_ACCOUNT), (campaigns, DEFAULT_CAMPAIGN)]
 
 
@@ -144,8 +144,9 @@ async def test_a_line_stops_and_goes_on(database, table, id_):
     assert (await line_of(database, table, id_)).stop == STOP
 
     async with database.transaction() as tx:
-        assert await resume_line(tx, table, id_)
-        assert not await resume_line(tx, table, id_)
+        assert not await resume_line(tx, table, id_, Proof.RECEIPT)
+        assert await resume_line(tx, table, id_, Proof.ANSWER)
+        assert not await resume_line(tx, table, id_, Proof.ANSWER)
     assert await line_of(database, table, id_) == before
 
 

@@ -11,6 +11,7 @@ import pytest
 import wirephoto.storage
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
+from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
 from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
 from wirephoto.storage.messages import (
     MessageFilter,
@@ -192,6 +193,7 @@ async def store_theirs(database):
         await insert_attempts(tx, [attempt])
         await insert_events(tx, [event_of(message)])
         await insert_key(tx, key)
+        await insert_audit(tx, [AuditEntry("aud_1", OTHER_TENANT, "cli", "act", "key_1", NOW)])
         await insert_inbound(tx, inbound)
     return message.id, attempt.id
 
@@ -206,6 +208,7 @@ ASKED = {
     list_messages: lambda tx, tenant, *_: list_messages(
         tx, tenant, MessageFilter(), before_id=None, limit=9
     ),
+    list_audit: lambda tx, tenant, *_: list_audit(tx, tenant, before_id=None, limit=9),
     list_keys: lambda tx, tenant, *_: list_keys(tx, tenant),
     list_inbound: lambda tx, tenant, *_: list_inbound(
         tx, tenant, sender=None, before_id=None, limit=9

@@ -14,6 +14,7 @@ from wirephoto.storage.webhooks import (
     insert_inbound,
     list_inbound,
     mark_applied,
+    postpone_webhooks,
     store_webhooks,
     waiting_webhooks,
 )
@@ -33,9 +34,9 @@ async def put(database, *rows):
         return await store_webhooks(tx, rows)
 
 
-async def waiting(database, *, limit=10):
+async def waiting(database, *, limit=10, now=NOW):
     async with database.transaction() as tx:
-        return await waiting_webhooks(tx, limit=limit)
+        return await waiting_webhooks(tx, now=now, limit=limit)
 
 
 def inbound(number=1, **changes):
@@ -97,14 +98,28 @@ async def test_waiting_webhooks_come_in_order_and_end_once_applied(database):
     assert [stored.jti for stored in await waiting(database)] == ["c", "d"]
 
 
+async def test_a_postponed_webhook_waits_for_its_time(database):
+    """What it speaks of may be stored a moment later; meanwhile it holds nothing up."""
+    await put(database, *[webhook(jti) for jti in "ab"])
+    early, _ = await waiting(database)
+
+    async with database.transaction() as tx:
+        await postpone_webhooks(tx, [early.seq], NOW + timedelta(seconds=15))
+        await postpone_webhooks(tx, [], NOW)
+
+    assert [stored.jti for stored in await waiting(database)] == ["b"]
+    later = await waiting(database, now=NOW + timedelta(seconds=15))
+    assert [stored.jti for stored in later] == ["a", "b"]
+
+
 async def test_two_processes_apply_different_webhooks(postgres, postgres_url):
     """Neither waits for the other. (SQLite has one writer at a time.)"""
     await put(postgres, *[webhook(jti) for jti in "abcd"])
     other = open_database(postgres_url)
 
     async with postgres.transaction() as mine, other.transaction() as theirs:
-        first = await waiting_webhooks(mine, limit=2)
-        second = await waiting_webhooks(theirs, limit=4)
+        first = await waiting_webhooks(mine, now=NOW, limit=2)
+        second = await waiting_webhooks(theirs, now=NOW, limit=4)
 
     await other.close()
     assert [stored.jti for stored in first + second] == ["a", "b", "c", "d"]

@@ -63,6 +63,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "reason": "Why it is where it is, for machines.",
             "detail": "The same in a sentence for people.",
             "attempts": "How often it was tried to submit it.",
+            "resends": "How often it was submitted anew after it was taken and turned down.",
             "message_uuid": "The provider's id, once it is submitted.",
             "duplicate_possible": "Two attempts may both have reached the phone.",
             "receipt_overdue": "The carrier has not said in time what became of it.",
@@ -72,6 +73,16 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "updated_at": "When it last moved.",
             "submitted_at": "When the provider took it.",
             "final_at": "When its last word was known.",
+        },
+        "ResolveRequest": {
+            "outcome": "What became of it, or what shall.",
+            "message_uuid": "The provider's id, where it is known; with `sent` alone.",
+        },
+        "Resolution": {
+            OWN: (
+                "`sent`: the provider took it, receipts may follow; `not_sent`: it never got it, "
+                "and the message is sent again; `abandon`: it is given up, whatever became of it."
+            )
         },
         "MediaView": {"url": "Where it is fetched.", "kind": "What it is."},
         "MessageState": {
@@ -128,6 +139,9 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "price": "What it cost, as the provider reported it.",
             "currency": "The currency of the price.",
             "network_code": "The recipient's network.",
+            "request": "What was asked: trimmed, with numbers, text and secrets masked.",
+            "answer": "What was answered, its status first: trimmed and masked as well.",
+            "checks": "How often the provider's records were asked what became of it.",
         },
         "InboundList": {
             "messages": "The messages, the newest first.",

@@ -116,7 +116,8 @@ class _Operation:
 
     @property
     def takes_key(self) -> bool:
-        return self.body is not None and self.scope is not None
+        keyed = self.handler.opt.get("keyed", True)
+        return self.body is not None and self.scope is not None and keyed
 
     @property
     def responses(self) -> Mapping[int, ResponseSpec]:

@@ -47,6 +47,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The method is not allowed here"),
     "not_cancelable": (409, "The message can no longer be canceled"),
+    "not_resolvable": (409, "The message is not in doubt"),
     "key_in_use": (409, "A request with this idempotency key is still running"),
     "too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body has the wrong media type"),

@@ -45,6 +45,7 @@ class MessageView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
     reason: str | None
     detail: str | None
     attempts: int
+    resends: int
     message_uuid: str | None
     duplicate_possible: bool
     receipt_overdue: bool
@@ -81,6 +82,9 @@ class AttemptView(msgspec.Struct):
     price: str | None
     currency: str | None
     network_code: str | None
+    request: str | None
+    answer: str | None
+    checks: int
 
 
 class EventView(msgspec.Struct):
@@ -146,6 +150,7 @@ def message_view(message: Message) -> MessageView:
         reason=message.reason,
         detail=message.detail,
         attempts=message.attempts,
+        resends=message.resends,
         message_uuid=message.provider_message_id,
         duplicate_possible=message.duplicate_possible,
         receipt_overdue=message.receipt_overdue,
@@ -176,6 +181,9 @@ def attempt_view(attempt: Attempt) -> AttemptView:
         price=attempt.price,
         currency=attempt.currency,
         network_code=attempt.network_code,
+        request=attempt.request,
+        answer=attempt.answer,
+        checks=attempt.checks,
     )
 
 

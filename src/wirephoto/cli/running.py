@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from wirephoto.bootstrap import listen
+from wirephoto.api.server import listen
 
 Result = TypeVar("Result")
 

@@ -55,6 +55,8 @@ def load_settings(
     except ValidationError as error:
         # Not chained: the validator's own account would show the values.
         raise SettingsInvalid(faults + _lines(error)) from None
+    if settings.reports and settings.vonage_api_key is None:
+        faults.append("VONAGE_API_KEY: is missing; WIREPHOTO_REPORTS needs it")
     if faults:
         raise SettingsInvalid(faults)
     return settings

@@ -205,6 +205,48 @@ class Settings(BaseSettings):
     tries_max: int = _setting(
         "WIREPHOTO_TRIES_MAX", 16, "Tries to submit a message before it fails", ge=1, le=100
     )
+    delivery: Literal["at_most_once", "at_least_once"] = _setting(
+        "WIREPHOTO_DELIVERY",
+        "at_most_once",
+        "`at_least_once` sends a message again whose outcome nothing has settled after a grace"
+        " time, and may so send it twice; `at_most_once` leaves it visibly `unconfirmed`",
+    )
+    delivery_grace_s: float = _setting(
+        "WIREPHOTO_DELIVERY_GRACE_S",
+        300.0,
+        "Seconds that `at_least_once` waits for a receipt before it sends again",
+        ge=60,
+        le=86_400,
+    )
+    reports: bool = _setting(
+        "WIREPHOTO_REPORTS",
+        False,
+        "Ask Vonage's Reports API (a paid product) what became of messages in doubt, and of those"
+        " without a last word; needs `VONAGE_API_KEY`",
+    )
+    resends_max: int = _setting(
+        "WIREPHOTO_RESENDS_MAX",
+        3,
+        "How often a message that was taken and then rejected for a time is submitted anew, each"
+        " time at its price; 0 never",
+        ge=0,
+        le=20,
+    )
+    receipt_window_h: float = _setting(
+        "WIREPHOTO_RECEIPT_WINDOW_H",
+        48.0,
+        "Hours after which a submitted message without a last word is marked `receipt_overdue`",
+        gt=0,
+        le=720,
+    )
+    receipt_classes: Annotated[Mapping[str, str], BeforeValidator(values.receipt_classes)] = (
+        _setting(
+            "WIREPHOTO_RECEIPT_CLASSES",
+            {},
+            "What error codes of receipts mean, where not as [receipts.md](receipts.md) says: a"
+            " comma list such as `1330=retry,1260=recipient`",
+        )
+    )
     expires_after_h: float = _setting(
         "WIREPHOTO_EXPIRES_AFTER_H",
         24.0,

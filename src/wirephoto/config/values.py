@@ -167,6 +167,27 @@ def database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+RECEIPT_CLASSES = ("retry", "recipient", "message", "sender", "account", "unknown")
+_RECEIPT_CODE = re.compile(r"[0-9]{3,5}")
+
+
+def receipt_classes(value: object) -> object:
+    """Return the class of each code of a comma list of CODE=CLASS."""
+    parts = split_list(value)
+    if not isinstance(parts, tuple):
+        return parts
+    classes: dict[str, str] = {}
+    for number, part in enumerate(parts, start=1):
+        code, _, kind = (each.strip() for each in str(part).partition("="))
+        if not _RECEIPT_CODE.fullmatch(code) or kind not in RECEIPT_CLASSES:
+            raise ValueError(
+                "must be a comma list of CODE=CLASS such as 1330=retry, with a class of "
+                f"{', '.join(RECEIPT_CLASSES)}; entry {number} is none"
+            )
+        classes[code] = kind
+    return classes
+
+
 def networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
     """Return the networks of a comma list of CIDRs."""
     parts = split_list(value)

@@ -12,7 +12,8 @@ from wirephoto.domain.message import (
     MessageState,
 )
 from wirephoto.domain.outcome import Outcome, Receipt, ReceiptState, Verdict
-from wirephoto.domain.retry import RetryPolicy, retry_at
+from wirephoto.domain.resend import resend_at
+from wirephoto.domain.retry import ResendPolicy, RetryPolicy, retry_at
 
 _ANSWER_STATE = {
     Verdict.ACCEPTED: AttemptState.SUBMITTED,
@@ -25,11 +26,11 @@ _RECEIPT_STATE = {
     ReceiptState.DELIVERED: AttemptState.DELIVERED,
     ReceiptState.READ: AttemptState.DELIVERED,
 }
-_FOLLOWED = {
-    AttemptState.SUBMITTED: MessageState.SUBMITTED,
+_TURNED_DOWN = {
     AttemptState.UNDELIVERABLE: MessageState.UNDELIVERABLE,
     AttemptState.REJECTED: MessageState.REJECTED,
 }
+_REFUSALS = frozenset({ReceiptState.REJECTED, ReceiptState.UNDELIVERABLE})
 _IN_DOUBT = frozenset({MessageState.SENDING, MessageState.UNCONFIRMED})
 _FAULT_ELSEWHERE = frozenset({Verdict.STOP_LINE, Verdict.PAUSE_CAMPAIGN, Verdict.HELD_BACK})
 
@@ -50,13 +51,13 @@ def apply_answer(attempt: Attempt, outcome: Outcome, now: datetime) -> Attempt:
     state = _ANSWER_STATE.get(outcome.verdict, AttemptState.NOT_ACCEPTED)
     provider_message_id = attempt.provider_message_id or outcome.provider_message_id
     if state.rank <= attempt.state.rank:
-        return replace(attempt, provider_message_id=provider_message_id)
+        return replace(attempt, provider_message_id=provider_message_id, answer=outcome.answer)
     accepted = state is AttemptState.SUBMITTED
-    return replace(
-        attempt,
-        state=state,
-        ended_at=now,
+    return attempt.move_to(
+        state,
+        now,
         provider_message_id=provider_message_id,
+        answer=outcome.answer,
         http_status=outcome.http_status,
         provider_code=outcome.provider_code,
         reason=None if accepted else outcome.reason,
@@ -77,9 +78,7 @@ def follow_answer(
     if attempt.number != message.attempts:
         return message
     if attempt.state is AttemptState.SUBMITTED and _may_follow(message, MessageState.SUBMITTED):
-        return message.move_to(
-            MessageState.SUBMITTED, now, provider_message_id=attempt.provider_message_id
-        )
+        return _submitted(message, attempt, now)
     if message.state not in _IN_DOUBT:
         return message
     if attempt.state is AttemptState.UNCONFIRMED:
@@ -127,36 +126,85 @@ def apply_receipt(attempt: Attempt, receipt: Receipt, now: datetime) -> Attempt:
     if state.rank <= attempt.state.rank:
         return learned
     failure = receipt.failure
-    return replace(
-        learned,
-        state=state,
-        ended_at=now,
+    return learned.move_to(
+        state,
+        now,
         reason=failure.reason if failure else None,
         detail=failure.detail if failure else None,
         provider_code=failure.code if failure else attempt.provider_code,
     )
 
 
-def follow_receipt(pair: Pair, receipt: Receipt, now: datetime) -> Message:
+def contradicts(attempt: Attempt, receipt: Receipt) -> bool:
+    """Tell whether a receipt says the opposite of the last word that an attempt has had.
+
+    The first one stands (contract 2.2).
+    """
+    final = frozenset({AttemptState.REJECTED, AttemptState.DELIVERED})
+    said = _RECEIPT_STATE[receipt.state]
+    return attempt.state in final and said is not attempt.state and said in final
+
+
+def follow_receipt(
+    pair: Pair, receipt: Receipt, *, policy: ResendPolicy, jitter: float, now: datetime
+) -> Message:
     """Return the message as it stands after a receipt for one of its attempts.
 
-    `pair.attempt` has the receipt already. `delivered` on any attempt ends the message and
-    withdraws a later attempt that has not left; if that one has left, `duplicate_possible` is set.
-    Other reports count only for the latest attempt.
+    `pair.attempt` has the receipt already; `jitter` is a random number in [0, 1). `delivered` on
+    any attempt ends the message and withdraws a later attempt that has not left; if that one has
+    left, `duplicate_possible` is set. Other reports count only for the latest attempt. One that was
+    turned down for a time is followed by another attempt, and is not yet the message's last word.
     """
     message, attempt = pair.message, pair.attempt
     if attempt.state is AttemptState.DELIVERED:
         return _delivered(message, attempt, read=receipt.state is ReceiptState.READ, now=now)
-    to = _FOLLOWED.get(attempt.state)
-    latest = attempt.number == message.attempts
-    if to is None or not latest or not _may_follow(message, to):
+    if attempt.number != message.attempts:
+        return message
+    if attempt.state is AttemptState.SUBMITTED:
+        return _submitted(message, attempt, now)
+    if receipt.state in _REFUSALS:
+        return _turned_down(message, attempt, receipt, policy=policy, jitter=jitter, now=now)
+    return message
+
+
+def _submitted(message: Message, attempt: Attempt, now: datetime) -> Message:
+    if not _may_follow(message, MessageState.SUBMITTED):
         return message
     return message.move_to(
-        to,
+        MessageState.SUBMITTED, now, provider_message_id=attempt.provider_message_id
+    )
+
+
+def _turned_down(
+    message: Message,
+    attempt: Attempt,
+    receipt: Receipt,
+    *,
+    policy: ResendPolicy,
+    jitter: float,
+    now: datetime,
+) -> Message:
+    if attempt.state not in _TURNED_DOWN or not _may_follow(message, _TURNED_DOWN[attempt.state]):
+        return message
+    why: dict[str, Any] = {
+        "reason": attempt.reason,
+        "detail": attempt.detail,
+        "provider_message_id": attempt.provider_message_id,
+    }
+    due_at = resend_at(
+        message, attempt.state, receipt.failure, policy=policy, jitter=jitter, now=now
+    )
+    if due_at is None:
+        return message.move_to(_TURNED_DOWN[attempt.state], now, **why)
+    capped = receipt.failure is not None and receipt.failure.daily_cap
+    hold_reason = "daily_limit" if capped else None
+    return message.move_to(
+        MessageState.QUEUED,
         now,
-        reason=attempt.reason,
-        detail=attempt.detail,
-        provider_message_id=attempt.provider_message_id,
+        due_at=due_at,
+        resends=message.resends + 1,
+        hold_reason=hold_reason,
+        **why,
     )
 
 

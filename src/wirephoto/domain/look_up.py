@@ -1,7 +1,12 @@
 """A question to the provider about one attempt, long after it was made."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from wirephoto.domain.message import Attempt, Message
+
+CLOCKS_APART_MAX = timedelta(minutes=1)
+"""How far the provider's clock and ours may be apart; its own is not documented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +24,15 @@ class LookUp:
     recipient: str
     since: datetime
     until: datetime
+
+
+def look_up_of(message: Message, attempt: Attempt, now: datetime) -> LookUp:
+    """Return what to ask of an attempt: the narrowest window in which it can have arrived."""
+    return LookUp(
+        client_ref=attempt.client_ref,
+        provider_message_id=attempt.provider_message_id,
+        sender=message.sender,
+        recipient=message.recipient,
+        since=attempt.started_at - CLOCKS_APART_MAX,
+        until=min(attempt.deadline_at + CLOCKS_APART_MAX, now),
+    )

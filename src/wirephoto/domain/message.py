@@ -171,6 +171,8 @@ class Message:
     """Attempts that count against the bound: faults of the line or the campaign do not."""
     attempts: int = 0
     """Number of the latest attempt."""
+    resends: int = 0
+    """Attempts that followed one which was taken and then turned down; each has its price."""
     provider_message_id: str | None = None
     submitted_at: datetime | None = None
     final_at: datetime | None = None
@@ -202,6 +204,7 @@ class Message:
             "lease_until": self.lease_until if leased else None,
             "submitted_at": self.submitted_at or (now if state is MessageState.SUBMITTED else None),
             "final_at": self.final_at or (now if state.is_final else None),
+            "receipt_overdue": False,
         }
         return replace(
             self,
@@ -244,6 +247,22 @@ class Attempt:
     price: str | None = None
     currency: str | None = None
     network_code: str | None = None
+    request: str | None = None
+    """What was asked: trimmed, with numbers and secrets masked."""
+    answer: str | None = None
+    """What was answered, in the same manner."""
+    check_at: datetime | None = None
+    """When to find out what became of it, where it is in doubt or its receipt is overdue."""
+    checks: int = 0
+    """How often the provider's records were asked."""
+
+    def move_to(self, state: AttemptState, now: datetime, **changes: Any) -> "Attempt":
+        """Return the attempt in `state`; one whose outcome is in doubt is to be looked into."""
+        follows: dict[str, Any] = {
+            "ended_at": now,
+            "check_at": now if state is AttemptState.UNCONFIRMED else None,
+        }
+        return replace(self, state=state, **(follows | changes))
 
 
 @dataclass(frozen=True, slots=True)

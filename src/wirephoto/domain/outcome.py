@@ -42,6 +42,14 @@ class Outcome:
     provider_code: str | None = None
     retry_after_s: float | None = None
     throttled: bool = False
+    answer: str | None = None
+    """What was answered: trimmed, with numbers and secrets masked."""
+
+    @property
+    def is_outage(self) -> bool:
+        """Tell whether it looks as if the provider, or the way to it, were down."""
+        out_of_reach = self.verdict is Verdict.RETRY and not self.throttled
+        return out_of_reach or self.verdict is Verdict.UNKNOWN
 
 
 class ReceiptState(StrEnum):
@@ -70,7 +78,8 @@ class Failure:
     """Why a receipt says that a message was not delivered, classified.
 
     `counts_against_sender` marks codes (spam, content) that pause a campaign when they pile up,
-    `opted_out` the one that says the recipient sent STOP, `throttled` those that ask us to slow.
+    `opted_out` the one that says the recipient sent STOP, `throttled` those that ask us to slow,
+    `daily_cap` the one that says nothing more goes to this carrier before midnight Pacific time.
     """
 
     code: str
@@ -80,6 +89,7 @@ class Failure:
     counts_against_sender: bool = False
     opted_out: bool = False
     throttled: bool = False
+    daily_cap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

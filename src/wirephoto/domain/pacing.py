@@ -8,12 +8,16 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 HORIZON = timedelta(milliseconds=200)
 """How far ahead slots are given out; what a killed process had is lost, so it is short."""
 LATE_MAX = timedelta(milliseconds=100)
 """How long after its slot a message may still leave; then the slot is forfeited."""
+
+CAP_ZONE = "America/Los_Angeles"
+"""T-Mobile's daily cap of a brand starts anew at midnight there (contract 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +81,9 @@ def allocate(account: Pace, demands: Sequence[Demand], *, now: datetime, limit: 
             for index, demand in enumerate(demands)
         ),
     )
+
+
+def next_pacific_midnight(now: datetime) -> datetime:
+    """Return the end of the present day in the zone of the daily caps."""
+    tomorrow = now.astimezone(ZoneInfo(CAP_ZONE)).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), tzinfo=ZoneInfo(CAP_ZONE)).astimezone(UTC)

@@ -19,6 +19,18 @@ class RetryPolicy:
     longest_s: float = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class ResendPolicy:
+    """How often, and when, a message is submitted anew that was taken and then turned down.
+
+    To the provider each is a new message with a price of its own (contract 3), so the bound is
+    lower than that of tries which cost nothing.
+    """
+
+    resends_max: int = 3
+    backoff: RetryPolicy = RetryPolicy(first_s=120.0, longest_s=3600.0)
+
+
 def backoff_s(policy: RetryPolicy, *, tries: int, jitter: float) -> float:
     """Return how long to wait after the try number `tries`, in seconds.
 

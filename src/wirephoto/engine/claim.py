@@ -9,6 +9,7 @@ from sqlalchemy import Table
 from wirephoto.domain.line import probing
 from wirephoto.domain.message import Message
 from wirephoto.domain.pacing import HORIZON, Allocation, Demand, Pace, allocate
+from wirephoto.engine.line import resume_quiet
 from wirephoto.storage.database import Transaction
 from wirephoto.storage.queue import claim_messages, due_messages
 from wirephoto.storage.schema import accounts, campaigns
@@ -55,7 +56,7 @@ async def claim_due(
     is `head_start` from now.
     """
     earliest = now + head_start
-    account = await lock_line(tx, accounts, account_id)
+    account = await resume_quiet(tx, accounts, await lock_line(tx, accounts, account_id), now)
     if account.stop and account.stop.probe_at > now:
         return Claim([], IDLE_REST_S)
     # Those whose slot comes within the longest rest are among them: it decides how long to rest.
@@ -64,6 +65,7 @@ async def claim_due(
     )
     if not lines:
         return Claim([], IDLE_REST_S)
+    lines = [await resume_quiet(tx, campaigns, line, now) for line in lines]
     limit = 1 if account.stop else limit
     waiting = [
         await due_messages(tx, line.id, now=now, limit=_wanted(line, limit, earliest))

@@ -1,7 +1,7 @@
 """Claim due messages with a slot each, send each in its slot, record what became of it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Protocol
@@ -9,6 +9,7 @@ from typing import Protocol
 from wirephoto.clock import Clock
 from wirephoto.domain.event import message_event
 from wirephoto.domain.follow import Pair, apply_answer, follow_answer, time_to_live_s
+from wirephoto.domain.line import OUTAGE_AFTER
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.domain.pacing import LATE_MAX
@@ -27,6 +28,7 @@ from wirephoto.storage.messages import (
     record_transitions,
 )
 from wirephoto.telemetry import LogEvent, get_log
+from wirephoto.vonage.wire import request_shown
 
 _log = get_log()
 
@@ -46,6 +48,12 @@ SLOT_MISSED = Outcome(
     Verdict.HELD_BACK,
     reason="slot_missed",
     detail="Its slot had passed before the request could leave; it takes the next one.",
+)
+OUTAGE = Outcome(
+    Verdict.STOP_LINE,
+    reason="provider_unreachable",
+    detail="The provider does not answer. What waits stays queued, and one message at growing "
+    "intervals tries whether it is back.",
 )
 HEAD_START_S = 0.03
 HEAD_START_S_MAX = 1.0
@@ -107,6 +115,7 @@ class Dispatcher:
         self._head_start_s = HEAD_START_S
         self._window = float(min(WINDOW, settings.in_flight_max))
         self._shrunk_in = 0
+        self._unanswered = 0
         self.bell = database.bell(MessageState.QUEUED.value)
 
     @property
@@ -197,6 +206,18 @@ class Dispatcher:
         self._adapt(turn, missed=outcome is SLOT_MISSED)
         await self._settle(pair, outcome, probed=probed)
 
+    def _is_outage(self, message: Message, outcome: Outcome, probed: frozenset[str]) -> bool:
+        """Tell whether the provider is down: several requests in a row, or a probe, say so.
+
+        Without this, each message that is due would end in doubt, or would come back with all the
+        others in the moment in which the provider does.
+        """
+        if outcome.verdict is Verdict.HELD_BACK:
+            return False
+        self._unanswered = self._unanswered + 1 if outcome.is_outage else 0
+        many = self._unanswered >= OUTAGE_AFTER
+        return outcome.is_outage and (many or message.account_id in probed)
+
     def _halt(self, message: Message, outcome: Outcome) -> None:
         """Let nothing leave that is claimed already and goes through what an answer stops or slows.
 
@@ -245,32 +266,31 @@ class Dispatcher:
             started_at=now,
             deadline_at=(message.slot_at or now) + LATE_MAX + budget,
         )
+        shown = request_shown(_submission(message, attempt))
         sending = message.move_to(MessageState.SENDING, now, attempts=attempt.number)
-        return Pair(sending, attempt)
+        return Pair(sending, replace(attempt, request=shown))
 
     async def _submit(self, pair: Pair) -> Outcome:
         message, attempt, now = pair.message, pair.attempt, self._clock.now()
         if message.slot_at is not None and now > message.slot_at + LATE_MAX:
             return SLOT_MISSED
-        submission = Submission(
-            client_ref=attempt.client_ref,
-            sender=message.sender,
-            recipient=message.recipient,
-            text=message.text,
-            media=message.media,
-            ttl_s=time_to_live_s(message, now),
-        )
         timeout_s = (attempt.deadline_at - now).total_seconds()
+        submission = _submission(message, attempt)
         return await self._provider.submit(submission, timeout_s=timeout_s)
 
     async def _settle(self, pair: Pair, outcome: Outcome, *, probed: frozenset[str]) -> None:
         """Record an answer, however the message has moved since, then heed what it says."""
+        outage = self._is_outage(pair.message, outcome, probed)
+        if outage and outcome.verdict is Verdict.RETRY:
+            # The line is at fault, not the message: it goes back without having used up a try.
+            outcome = replace(OUTAGE, http_status=outcome.http_status, answer=outcome.answer)
         message = await self._record_answer(pair, outcome)
         _report(pair, outcome)
-        self._halt(message, outcome)
-        await heed(self._database, outcome, message, probed=probed, now=self._clock.now())
+        said = OUTAGE if outage else outcome
+        self._halt(message, said)
+        await heed(self._database, said, message, probed=probed, now=self._clock.now())
         # Once more for what was claimed while the stop was being stored.
-        self._halt(message, outcome)
+        self._halt(message, said)
 
     async def _record_answer(self, pair: Pair, outcome: Outcome) -> Message:
         """Store an answer; while the database is out of reach, keep it and try again.
@@ -348,6 +368,17 @@ class Dispatcher:
                 continue
             await self._record_answer(pair, SLOT_MISSED)
             return
+
+
+def _submission(message: Message, attempt: Attempt) -> Submission:
+    return Submission(
+        client_ref=attempt.client_ref,
+        sender=message.sender,
+        recipient=message.recipient,
+        text=message.text,
+        media=message.media,
+        ttl_s=time_to_live_s(message, attempt.started_at),
+    )
 
 
 def _report(pair: Pair, outcome: Outcome) -> None:

@@ -1,12 +1,14 @@
 """Apply stored webhooks: receipts move attempts, inbound messages are kept."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from wirephoto.clock import Clock
-from wirephoto.domain.event import message_event
-from wirephoto.domain.follow import Pair, apply_receipt, follow_receipt
+from wirephoto.domain.follow import Pair, contradicts
 from wirephoto.domain.message import Attempt, Message
-from wirephoto.domain.outcome import Receipt
+from wirephoto.domain.outcome import Failure, Receipt
+from wirephoto.engine.line import heed_receipts
+from wirephoto.engine.receipts import Receipts
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.database import Database, Transaction
@@ -23,6 +25,7 @@ from wirephoto.storage.webhooks import (
     count_failed_try,
     insert_inbound,
     mark_applied,
+    postpone_webhooks,
     waiting_seqs,
     waiting_webhooks,
 )
@@ -36,7 +39,12 @@ TURN_MAX = 200
 REST_S = 1.0
 TRIES_MAX = 3
 """How often a webhook may fail on its own before it is given up."""
+MATCH_REST = timedelta(seconds=15)
+MATCH_PATIENCE = timedelta(minutes=10)
+"""How long a receipt without our name for its attempt may wait for the answer that gives the
+provider's name; one with our name is matched at once or never, for that is stored beforehand."""
 STATUS, INBOUND = "status", "inbound"
+APPLIED, REPEATED, CONTRADICTED = "applied", "repeated", "contradicted"
 UNMATCHED, UNREADABLE, FAILED = "unmatched", "unreadable", "failed"
 
 
@@ -45,10 +53,11 @@ class Inbound:
 
     name = "inbound"
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, receipts: Receipts) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
+        self._receipts = receipts
         self.bell = database.bell(WEBHOOK_STORED)
 
     async def turn(self) -> float:
@@ -63,22 +72,30 @@ class Inbound:
 
     async def _apply_waiting(self, seq: int | None = None) -> int:
         """Apply the oldest webhooks, or one, in one transaction; return how many there were."""
+        now = self._clock.now()
         async with self._database.transaction() as tx:
-            waiting = await waiting_webhooks(tx, limit=TURN_MAX, seq=seq)
+            waiting = await waiting_webhooks(tx, now=now, limit=TURN_MAX, seq=seq)
+            applied = await self._apply_receipts(tx, [w for w in waiting if w.kind == STATUS])
             outcomes = dict.fromkeys([webhook.seq for webhook in waiting], UNREADABLE)
-            outcomes |= await self._apply_receipts(tx, [w for w in waiting if w.kind == STATUS])
+            outcomes |= applied.outcomes
             for webhook in waiting:
                 if webhook.kind == INBOUND:
                     outcomes[webhook.seq] = await self._keep_inbound(tx, webhook)
-            await mark_applied(tx, outcomes, self._clock.now())
+            early = [w for w in waiting if w.seq in applied.nameless and _may_match(w, now)]
+            for webhook in early:
+                del outcomes[webhook.seq]
+            await postpone_webhooks(tx, [webhook.seq for webhook in early], now + MATCH_REST)
+            await mark_applied(tx, outcomes, now)
         for webhook in waiting:
-            _report(webhook, outcomes[webhook.seq])
+            if webhook.seq in outcomes:
+                _report(webhook, outcomes[webhook.seq])
+        await heed_receipts(self._database, applied.news, now)
         return len(waiting)
 
     async def _apply_one_by_one(self) -> int:
         """Apply each webhook in a transaction of its own; return how many were dealt with."""
         async with self._database.read() as tx:
-            seqs = await waiting_seqs(tx, limit=TURN_MAX)
+            seqs = await waiting_seqs(tx, now=self._clock.now(), limit=TURN_MAX)
         dealt_with = 0
         for seq in seqs:
             try:
@@ -99,19 +116,18 @@ class Inbound:
         _log.error(LogEvent.WEBHOOK_FAILED, seq=seq, tries=tries, given_up=given_up, exc_info=error)
         return given_up
 
-    async def _apply_receipts(self, tx: Transaction, webhooks: list[Webhook]) -> dict[int, str]:
+    async def _apply_receipts(self, tx: Transaction, webhooks: list[Webhook]) -> "_Applied":
         """Apply receipts in order; several for one message take a round each."""
-        outcomes: dict[int, str] = {}
-        if not webhooks:
-            return outcomes
+        applied = _Applied()
         receipts: list[tuple[int, Receipt]] = []
         for webhook in webhooks:
             try:
                 receipt = read_status(webhook.body.encode(), received_at=webhook.received_at)
             except WireError:
-                outcomes[webhook.seq] = UNREADABLE
-            else:
-                receipts.append((webhook.seq, receipt))
+                continue
+            receipts.append((webhook.seq, self._receipts.judged(receipt)))
+        if not receipts:
+            return applied
         known = await _known(tx, [receipt for _, receipt in receipts])
         while receipts:
             later: list[tuple[int, Receipt]] = []
@@ -119,33 +135,20 @@ class Inbound:
             for seq, receipt in receipts:
                 attempt = known.attempt_of(receipt)
                 if attempt is None:
-                    outcomes[seq] = UNMATCHED
+                    applied.not_ours(seq, receipt)
                 elif attempt.message_id in moves:
                     later.append((seq, receipt))
+                elif move := self._receipts.apply(known.pair(attempt), receipt):
+                    moves[attempt.message_id] = move
+                    applied.moved(seq, receipt, known.keep(move))
                 else:
-                    move = self._apply(known, attempt, receipt)
-                    outcomes[seq] = "applied" if move else "repeated"
-                    if move:
-                        moves[attempt.message_id] = move
+                    applied.outcomes[seq] = (
+                        CONTRADICTED if contradicts(attempt, receipt) else REPEATED
+                    )
             recorded = await record_transitions(tx, list(moves.values()))
             assert all(recorded), "the messages are locked"
             receipts = later
-        return outcomes
-
-    def _apply(self, known: "_Known", attempt: Attempt, receipt: Receipt) -> Transition | None:
-        now = self._clock.now()
-        message = known.messages[attempt.message_id]
-        after = apply_receipt(attempt, receipt, now)
-        moved = follow_receipt(Pair(message, after), receipt, now)
-        if moved is message and after == attempt:
-            return None
-        event = None
-        if moved is message:
-            moved = message.touched(now)
-        else:
-            event = message_event(self._ids.new("evt", now), moved, after)
-        known.keep(moved, after)
-        return Transition(moved, event=event, attempt=after)
+        return applied
 
     async def _keep_inbound(self, tx: Transaction, webhook: Webhook) -> str:
         try:
@@ -165,7 +168,35 @@ class Inbound:
             sent_at=inbound.sent_at,
             received_at=webhook.received_at,
         )
-        return "applied" if await insert_inbound(tx, stored) else "repeated"
+        return APPLIED if await insert_inbound(tx, stored) else REPEATED
+
+
+@dataclass(slots=True)
+class _Applied:
+    """What became of a turn's receipts.
+
+    `nameless` are those of nobody that lack our name for their attempt; `news` says what attempts
+    have come to, for the lines that they went through.
+    """
+
+    outcomes: dict[int, str] = field(default_factory=dict)
+    nameless: set[int] = field(default_factory=set)
+    news: list[tuple[Message, Attempt, Failure | None]] = field(default_factory=list)
+
+    def not_ours(self, seq: int, receipt: Receipt) -> None:
+        """Note a receipt for no attempt that is known now."""
+        self.outcomes[seq] = UNMATCHED
+        if receipt.client_ref is None:
+            self.nameless.add(seq)
+
+    def moved(self, seq: int, receipt: Receipt, after: Pair) -> None:
+        """Note a receipt that said something new."""
+        self.outcomes[seq] = APPLIED
+        self.news.append((after.message, after.attempt, receipt.failure))
+
+
+def _may_match(webhook: Webhook, now: datetime) -> bool:
+    return now - webhook.received_at < MATCH_PATIENCE
 
 
 @dataclass(slots=True)
@@ -181,9 +212,19 @@ class _Known:
         attempt = self.by_client_ref.get(receipt.client_ref or "")
         return attempt or self.by_provider_id.get(receipt.provider_message_id)
 
-    def keep(self, message: Message, attempt: Attempt) -> None:
-        """Remember a message and its attempt as they stand now."""
-        self.messages[message.id] = message
+    def pair(self, attempt: Attempt) -> Pair:
+        """Return an attempt with its message."""
+        return Pair(self.messages[attempt.message_id], attempt)
+
+    def keep(self, move: Transition) -> Pair:
+        """Remember a message and its attempt as a move leaves them."""
+        assert move.attempt is not None, "a receipt moves an attempt"
+        self.messages[move.message.id] = move.message
+        self.know(move.attempt)
+        return Pair(move.message, move.attempt)
+
+    def know(self, attempt: Attempt) -> None:
+        """Remember an attempt by its names."""
         self.by_client_ref[attempt.client_ref] = attempt
         if attempt.provider_message_id:
             self.by_provider_id[attempt.provider_message_id] = attempt
@@ -197,7 +238,7 @@ async def _known(tx: Transaction, receipts: list[Receipt]) -> _Known:
     messages = await lock_messages(tx, sorted({attempt.message_id for attempt in found}))
     known = _Known(messages)
     for attempt in await find_attempts(tx, refs, provider_ids):
-        known.keep(messages[attempt.message_id], attempt)
+        known.know(attempt)
     return known
 
 
@@ -206,6 +247,8 @@ def _report(webhook: Webhook, outcome: str) -> None:
         _log.warning(LogEvent.WEBHOOK_UNREADABLE, webhook=webhook.seq, kind=webhook.kind)
     elif outcome == UNMATCHED:
         _log.warning(LogEvent.RECEIPT_UNMATCHED, webhook=webhook.seq)
+    elif outcome == CONTRADICTED:
+        _log.warning(LogEvent.RECEIPT_CONTRADICTED, webhook=webhook.seq)
     elif webhook.kind == INBOUND:
         _log.info(LogEvent.INBOUND_RECEIVED, webhook=webhook.seq, outcome=outcome)
     else:

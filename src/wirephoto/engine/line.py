@@ -1,15 +1,25 @@
 """Stop the line, pause a campaign, slow down, and go on: what an answer says beyond its message."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import Table
 
-from wirephoto.domain.line import stopped
-from wirephoto.domain.message import Message, MessageState
-from wirephoto.domain.outcome import Outcome, Verdict
-from wirephoto.storage.database import Database
+from wirephoto.domain.line import Proof, stopped
+from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
+from wirephoto.domain.outcome import Failure, FailureClass, Outcome, Verdict
+from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.schema import accounts, campaigns
-from wirephoto.storage.senders import advance_slots, lock_line, resume_line, stop_line
+from wirephoto.storage.senders import (
+    Line,
+    advance_slots,
+    lock_line,
+    resume_line,
+    stop_line,
+    stopped_lines,
+)
 from wirephoto.telemetry import LogEvent, get_log
 
 _log = get_log()
@@ -18,6 +28,7 @@ THROTTLED_S = 1.0
 """How long nothing leaves after an HTTP 429 that names no time, in seconds."""
 THROTTLED_S_MAX = 60.0
 
+_TABLES = MappingProxyType({"account": accounts, "campaign": campaigns})
 _PROVES_THE_ACCOUNT = frozenset(
     {Verdict.ACCEPTED, Verdict.FAIL, Verdict.SUPPRESS, Verdict.PAUSE_CAMPAIGN}
 )
@@ -36,23 +47,73 @@ async def heed(
     `probed` names the stopped lines that let messages through, to see whether they go on.
     """
     if outcome.verdict is Verdict.STOP_LINE:
-        await _stop(database, accounts, message.account_id, outcome, now)
+        await _stop(database, accounts, message.account_id, outcome, now, Proof.ANSWER)
     elif outcome.verdict is Verdict.PAUSE_CAMPAIGN:
-        await _stop(database, campaigns, message.campaign_id, outcome, now)
+        await _stop(database, campaigns, message.campaign_id, outcome, now, Proof.ANSWER)
     elif outcome.throttled and outcome.http_status is not None:
         await _slow_down(database, message.account_id, outcome, now)
     if message.account_id in probed and outcome.verdict in _PROVES_THE_ACCOUNT:
-        await _resume(database, accounts, message.account_id)
+        await _resume(database, accounts, message.account_id, Proof.ANSWER)
     if message.campaign_id in probed and outcome.verdict is Verdict.ACCEPTED:
-        await _resume(database, campaigns, message.campaign_id)
+        await _resume(database, campaigns, message.campaign_id, Proof.ANSWER)
+
+
+async def heed_receipts(
+    database: Database,
+    news: Sequence[tuple[Message, Attempt, Failure | None]],
+    now: datetime,
+) -> None:
+    """Apply what receipts say of the accounts and campaigns that their messages went through.
+
+    The provider takes messages of a sender that is not registered, and only later says so: such a
+    line goes on when a message that left after the fault is delivered, or with `resume_quiet`.
+    """
+    faults = {}
+    for message, _, failure in news:
+        if failure and failure.kind is FailureClass.SENDER:
+            faults[campaigns, message.campaign_id] = failure
+        elif failure and failure.kind is FailureClass.ACCOUNT:
+            faults[accounts, message.account_id] = failure
+    for (table, id_), failure in faults.items():
+        await _stop(database, table, id_, failure, now, Proof.RECEIPT)
+    left_at: dict[str, datetime] = {}
+    for message, attempt, _ in news:
+        if attempt.state is AttemptState.DELIVERED:
+            for id_ in (message.account_id, message.campaign_id):
+                left_at[id_] = max(attempt.started_at, left_at.get(id_, attempt.started_at))
+    if left_at:
+        await _resume_proven(database, left_at)
+
+
+async def _resume_proven(database: Database, left_at: Mapping[str, datetime]) -> None:
+    async with database.read() as tx:
+        lines = await stopped_lines(tx)
+    for kind, line in lines:
+        assert line.stop is not None, "a stopped line has a stop"
+        if line.id in left_at and left_at[line.id] > line.stop.fault_at:
+            await _resume(database, _TABLES[kind], line.id, Proof.RECEIPT)
+
+
+async def resume_quiet(tx: Transaction, table: Table, line: Line, now: datetime) -> Line:
+    """Return a line as it stands: one whose fault no receipt has shown for long sends again."""
+    if line.stop is None or not line.stop.is_over(now):
+        return line
+    if await resume_line(tx, table, line.id, Proof.RECEIPT):
+        _report_resumed(table, line.id)
+    return replace(line, stop=None)
 
 
 async def _stop(
-    database: Database, table: Table, id_: str, outcome: Outcome, now: datetime
+    database: Database,
+    table: Table,
+    id_: str,
+    fault: Outcome | Failure,
+    now: datetime,
+    proof: Proof,
 ) -> None:
     async with database.transaction() as tx:
         line = await lock_line(tx, table, id_)
-        stop = stopped(line.stop, reason=outcome.reason, detail=outcome.detail, now=now)
+        stop = stopped(line.stop, reason=fault.reason, detail=fault.detail, now=now, proof=proof)
         await stop_line(tx, table, id_, stop)
     if line.stop and line.stop.reason == stop.reason:
         return  # requests that were on the wire, and probes, are refused as well: that is no news
@@ -67,13 +128,19 @@ async def _stop(
         _log.error(LogEvent.CAMPAIGN_PAUSED, campaign=id_, **facts)
 
 
-async def _resume(database: Database, table: Table, id_: str) -> None:
+async def _resume(database: Database, table: Table, id_: str, proof: Proof) -> None:
     async with database.transaction() as tx:
-        resumed = await resume_line(tx, table, id_)
-        await tx.notify(MessageState.QUEUED.value)
-    if resumed and table is accounts:
+        resumed = await resume_line(tx, table, id_, proof)
+        if resumed:
+            await tx.notify(MessageState.QUEUED.value)
+    if resumed:
+        _report_resumed(table, id_)
+
+
+def _report_resumed(table: Table, id_: str) -> None:
+    if table is accounts:
         _log.info(LogEvent.LINE_RESUMED, account=id_)
-    elif resumed:
+    else:
         _log.info(LogEvent.CAMPAIGN_RESUMED, campaign=id_)
 
 

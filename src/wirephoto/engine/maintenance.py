@@ -9,8 +9,18 @@ from wirephoto.domain.message import AttemptState, Message, MessageState
 from wirephoto.ids import Ids
 from wirephoto.storage.acceptance import delete_keys
 from wirephoto.storage.database import Database, Transaction
-from wirephoto.storage.messages import Transition, lock_messages, record_transitions
-from wirephoto.storage.queue import expired_messages, lapsed_claims, overdue_attempts
+from wirephoto.storage.messages import (
+    Transition,
+    latest_attempts,
+    lock_messages,
+    record_transitions,
+)
+from wirephoto.storage.queue import (
+    expired_messages,
+    lapsed_claims,
+    overdue_attempts,
+    overdue_receipts,
+)
 from wirephoto.telemetry import LogEvent, get_log
 
 _log = get_log()
@@ -19,6 +29,7 @@ TURN_MAX = 500
 """Rows that one turn handles; the next turn follows at once when there are more."""
 REST_S = 1.0
 PRUNE_REST_S = 60.0
+OVERDUE_REST_S = 60.0
 DEADLINE_MARGIN = timedelta(seconds=5)
 """How long after its deadline an attempt without an answer is called unconfirmed."""
 
@@ -68,9 +79,7 @@ class Rescuer:
         for attempt in await overdue_attempts(tx, before=before, limit=TURN_MAX):
             if attempt.message_id not in messages:
                 continue
-            doubted = replace(
-                attempt, state=AttemptState.UNCONFIRMED, ended_at=now, reason="answer_unknown"
-            )
+            doubted = attempt.move_to(AttemptState.UNCONFIRMED, now, reason="answer_unknown")
             message = messages[attempt.message_id]
             if message.state is not MessageState.SENDING or message.attempts != attempt.number:
                 rows.append(Transition(message.touched(now), attempt=doubted))
@@ -129,3 +138,34 @@ class Pruner:
         if deleted:
             _log.info(LogEvent.ROWS_PRUNED, table="idempotency_keys", count=deleted)
         return 0.0 if deleted == TURN_MAX else PRUNE_REST_S
+
+
+class Overdue:
+    """Marks messages whose last word never came: nothing is invented in its place."""
+
+    name = "overdue"
+
+    def __init__(self, database: Database, clock: Clock, *, window: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._window = window
+        self.bell = database.bell()
+
+    async def turn(self) -> float:
+        """Mark up to `TURN_MAX` messages; return how long to rest, in seconds."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            found = await overdue_receipts(tx, before=now - self._window, limit=TURN_MAX)
+            latest = await latest_attempts(tx, [message.id for message in found])
+            rows = [
+                Transition(
+                    message.touched(now, receipt_overdue=True),
+                    attempt=replace(latest[message.id], check_at=now),
+                )
+                for message in found
+                if message.id in latest
+            ]
+            marked = sum(await record_transitions(tx, rows))
+        if marked:
+            _log.warning(LogEvent.RECEIPTS_OVERDUE, count=marked)
+        return 0.0 if len(found) == TURN_MAX else OVERDUE_REST_S

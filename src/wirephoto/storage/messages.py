@@ -286,6 +286,17 @@ async def get_attempt(tx: Transaction, tenant_id: str, attempt_id: str) -> Attem
     return read_attempt(row) if row else None
 
 
+@across_tenants("the caller found the ids through rows that carry their tenant")
+async def latest_attempts(tx: Transaction, message_ids: Sequence[str]) -> dict[str, Attempt]:
+    """Return the latest attempt of each message that has one, by the message's id."""
+    rows = await tx.execute(
+        select(attempts)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(messages.c.id.in_(message_ids), attempts.c.number == messages.c.attempts)
+    )
+    return {row.message_id: read_attempt(row) for row in rows}
+
+
 @across_tenants("a receipt names an attempt, and the attempt says whose it is")
 async def find_attempts(
     tx: Transaction, client_refs: Sequence[str], provider_message_ids: Sequence[str]

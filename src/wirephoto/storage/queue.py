@@ -163,3 +163,47 @@ async def claim_preparing(
         .returning(*message_columns())
     )
     return [read_message(row) for row in leased]
+
+
+@across_tenants("time passes for all tenants")
+async def overdue_receipts(tx: Transaction, *, before: datetime, limit: int) -> list[Message]:
+    """Return messages that the provider took before `before`, and that have had no last word.
+
+    Those that are marked already are left out.
+    """
+    query = (
+        select(*message_columns())
+        .where(
+            is_state(messages.c.state, MessageState.SUBMITTED),
+            messages.c.receipt_overdue.is_(False),
+            messages.c.submitted_at < before,
+        )
+        .order_by(messages.c.submitted_at)
+        .limit(limit)
+    )
+    return [read_message(row) for row in await tx.execute(query)]
+
+
+@across_tenants("doubts are settled in one order over all tenants")
+async def lease_checks(
+    tx: Transaction, *, now: datetime, lease_until: datetime, limit: int
+) -> list[Attempt]:
+    """Return attempts to look into now; nobody else gets them until `lease_until`.
+
+    A process that dies over one leaves it to be looked into after its lease.
+    """
+    due = (
+        select(attempts.c.id)
+        .where(attempts.c.check_at.is_not(None), attempts.c.check_at <= now)
+        .order_by(attempts.c.check_at, attempts.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    leased = await tx.execute(
+        update(attempts)
+        .where(attempts.c.id.in_(select(due.c.id)))
+        .values(check_at=lease_until)
+        .returning(*attempts.c)
+    )
+    return sorted([read_attempt(row) for row in leased], key=lambda attempt: attempt.id)

@@ -44,6 +44,7 @@ MOVED = (
     "updated_at",
     "submitted_at",
     "final_at",
+    "resends",
 )
 """What a move may change of a message."""
 BEGUN = ("state", "attempts", "lease_until", "updated_at")
@@ -59,6 +60,9 @@ ANSWERED = (
     "price",
     "currency",
     "network_code",
+    "answer",
+    "check_at",
+    "checks",
 )
 """What an answer or a receipt may change of an attempt."""
 

@@ -79,6 +79,8 @@ accounts = Table(
     Column("stop_detail", Text),
     Column("probe_at", Instant),  # when one message may try whether the fault is gone
     Column("probes", Integer, nullable=False, server_default=text("0")),
+    Column("fault_at", Instant),  # when the fault was last seen
+    Column("stop_proof", Text),  # what shows that it is gone
 )
 
 campaigns = Table(
@@ -96,6 +98,8 @@ campaigns = Table(
     Column("stop_detail", Text),
     Column("probe_at", Instant),
     Column("probes", Integer, nullable=False, server_default=text("0")),
+    Column("fault_at", Instant),
+    Column("stop_proof", Text),
     Index(None, "account_id"),
 )
 
@@ -188,6 +192,7 @@ messages = Table(
     Column("updated_at", Instant, nullable=False),
     Column("submitted_at", Instant),
     Column("final_at", Instant),
+    Column("resends", SmallInteger, nullable=False, server_default=text("0")),
     Index(None, "tenant_id", "recipient", "id"),
 )
 
@@ -228,6 +233,13 @@ Index(
     sqlite_where=text("state = 'unconfirmed'"),
     postgresql_where=text("state = 'unconfirmed'"),
 )
+# Written out for each database: SQLite has no words for true and false in an index.
+Index(
+    "ix_messages_awaiting_receipt",
+    messages.c.submitted_at,
+    sqlite_where=text("state = 'submitted' AND receipt_overdue IS 0"),
+    postgresql_where=text("state = 'submitted' AND receipt_overdue IS false"),
+)
 Index(
     "ix_messages_reference",
     messages.c.tenant_id,
@@ -257,6 +269,10 @@ attempts = Table(
     Column("price", Text),
     Column("currency", Text),
     Column("network_code", Text),
+    Column("request", Text),  # what was asked, trimmed and masked
+    Column("answer", Text),  # what was answered, trimmed and masked
+    Column("check_at", Instant),  # when to find out what became of it
+    Column("checks", SmallInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("message_id", "number"),
 )
 Index(
@@ -264,6 +280,12 @@ Index(
     attempts.c.deadline_at,
     sqlite_where=text("state = 'sending'"),
     postgresql_where=text("state = 'sending'"),
+)
+Index(
+    "ix_attempts_check_at",
+    attempts.c.check_at,
+    sqlite_where=text("check_at IS NOT NULL"),
+    postgresql_where=text("check_at IS NOT NULL"),
 )
 Index(
     "ix_attempts_provider_message_id",
@@ -300,7 +322,7 @@ events = Table(
     # The writing transaction on PostgreSQL: readers stay below the oldest one still running.
     Column("xid", BigInteger),
     Index(None, "message_id", "seq"),
-    Index(None, "tenant_id", "seq"),
+    Index(None, "tenant_id", "xid", "seq"),
 )
 """The outbox: a message's timeline and the customer's feed."""
 
@@ -317,6 +339,7 @@ webhooks = Table(
     Column("applied_at", Instant),
     Column("outcome", Text),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    Column("due_at", Instant),  # not to be applied before; null: at once
 )
 """Raw webhooks of the provider: stored first, applied later."""
 
@@ -354,4 +377,6 @@ audit = Table(
     Column("object", Text, nullable=False),
     Column("detail", Json),
     Column("at", Instant, nullable=False),
+    Index(None, "tenant_id", "id"),
 )
+"""What people and commands did: who, what, to which object. Rows are only ever added."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Row, ScalarSelect, Table, bindparam, or_, select, update
+from sqlalchemy import Executable, Row, ScalarSelect, Table, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wirephoto.domain.line import Stop
+from wirephoto.domain.line import Proof, Stop
 from wirephoto.domain.message import MessageState, Priority
 from wirephoto.domain.pacing import Pace
 from wirephoto.storage.database import Database, Transaction
@@ -125,19 +125,33 @@ async def stop_line(tx: Transaction, table: Table, id_: str, stop: Stop) -> None
             stopped_at=stop.since,
             stop_reason=stop.reason,
             stop_detail=stop.detail,
+            fault_at=stop.fault_at,
             probe_at=stop.probe_at,
             probes=stop.probes,
+            stop_proof=stop.proof.value,
         )
     )
 
 
 @across_tenants("what stopped the line for all its tenants starts it for all of them")
-async def resume_line(tx: Transaction, table: Table, id_: str) -> bool:
-    """Store that an account or a campaign sends again; tell whether it had been stopped."""
+async def resume_line(tx: Transaction, table: Table, id_: str, proof: Proof) -> bool:
+    """Store that an account or a campaign sends again; tell whether it had been stopped.
+
+    A stop that needs another proof than `proof` stays.
+    """
+    needed = func.coalesce(table.c.stop_proof, Proof.ANSWER.value)
     resumed = await tx.execute(
         update(table)
-        .where(table.c.id == id_, table.c.stopped_at.is_not(None))
-        .values(stopped_at=None, stop_reason=None, stop_detail=None, probe_at=None, probes=0)
+        .where(table.c.id == id_, table.c.stopped_at.is_not(None), needed == proof.value)
+        .values(
+            stopped_at=None,
+            stop_reason=None,
+            stop_detail=None,
+            fault_at=None,
+            probe_at=None,
+            probes=0,
+            stop_proof=None,
+        )
     )
     return resumed.rowcount > 0
 
@@ -207,8 +221,11 @@ def _line(row: Row[Any]) -> Line:
             reason=row.stop_reason,
             detail=row.stop_detail,
             since=row.stopped_at,
+            # A process of an earlier release stops a line without these two.
+            fault_at=row.fault_at or row.stopped_at,
             probe_at=row.probe_at,
             probes=row.probes,
+            proof=Proof(row.stop_proof or Proof.ANSWER),
         )
     return Line(
         id=row.id,

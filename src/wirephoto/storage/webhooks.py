@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, select, update
+from sqlalchemy import ColumnElement, Executable, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.outcome import InboundMedia
@@ -78,11 +78,11 @@ def _insert_new(database: Database) -> Executable:
 
 
 @across_tenants("webhooks are applied in one order; each carries its tenant")
-async def waiting_seqs(tx: Transaction, *, limit: int) -> list[int]:
+async def waiting_seqs(tx: Transaction, *, now: datetime, limit: int) -> list[int]:
     """Return which webhooks wait to be applied, the oldest first, without locking them."""
     query = (
         select(webhooks.c.seq)
-        .where(webhooks.c.applied_at.is_(None))
+        .where(webhooks.c.applied_at.is_(None), _is_due(now))
         .order_by(webhooks.c.seq)
         .limit(limit)
     )
@@ -90,7 +90,9 @@ async def waiting_seqs(tx: Transaction, *, limit: int) -> list[int]:
 
 
 @across_tenants("webhooks are applied in one order; each carries its tenant")
-async def waiting_webhooks(tx: Transaction, *, limit: int, seq: int | None = None) -> list[Webhook]:
+async def waiting_webhooks(
+    tx: Transaction, *, now: datetime, limit: int, seq: int | None = None
+) -> list[Webhook]:
     """Return the oldest webhooks that wait to be applied, locked until the transaction ends.
 
     With `seq` it is only that one, if it still waits.
@@ -98,7 +100,7 @@ async def waiting_webhooks(tx: Transaction, *, limit: int, seq: int | None = Non
     names = ("seq", *_STORED)
     query = (
         select(*[webhooks.c[name] for name in names])
-        .where(webhooks.c.applied_at.is_(None))
+        .where(webhooks.c.applied_at.is_(None), _is_due(now))
         .order_by(webhooks.c.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -118,6 +120,17 @@ async def mark_applied(tx: Transaction, outcomes: dict[int, str], now: datetime)
         await tx.execute(
             update(webhooks).where(webhooks.c.seq.in_(seqs)).values(applied_at=now, outcome=outcome)
         )
+
+
+@across_tenants("the caller holds the locks of these rows")
+async def postpone_webhooks(tx: Transaction, seqs: Sequence[int], due_at: datetime) -> None:
+    """Have webhooks applied later: what they speak of may only be stored then."""
+    if seqs:
+        await tx.execute(update(webhooks).where(webhooks.c.seq.in_(seqs)).values(due_at=due_at))
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return or_(webhooks.c.due_at.is_(None), webhooks.c.due_at <= now)
 
 
 @across_tenants("the webhook was found by its place, whoever it belongs to")

@@ -222,11 +222,12 @@ RECEIPT_CODES: Mapping[str, Failure] = MappingProxyType(
             _F("1130", "ttl_invalid", "The time to live was not accepted.", _M),
             _F("1140", "facility_not_allowed", "The account may not send MMS; enable it.", _A),
             _F("1150", "message_class_invalid", "The message class was not accepted.", _M),
+            # The account's fault, but only trial accounts have it, and it concerns one number.
             _F(
                 "1160",
                 "recipient_not_allowed_in_trial",
                 "A trial account only reaches its listed numbers; list the number or upgrade.",
-                _A,
+                _P,
             ),
             _F("1170", "recipient_invalid", "The recipient's number is invalid; check it.", _P),
             _F("1180", "recipient_unavailable", "The recipient cannot be reached just now.", _R),
@@ -298,11 +299,14 @@ RECEIPT_CODES: Mapping[str, Failure] = MappingProxyType(
             _F("1431", "several_recipients", "Several recipients are not supported.", _M),
             _F("1440", "message_type_invalid", "The kind of message is not supported.", _M),
             _F("1450", "client_ref_invalid", "Our reference was refused; report a bug.", _M),
+            # The contract pauses the sender until midnight, but for this one carrier alone: the
+            # message waits for it, and the messages to other carriers go on.
             _F(
                 "1460",
                 "daily_limit",
                 "The brand's daily limit is used up; it starts anew at midnight Pacific time.",
-                _S,
+                _R,
+                daily_cap=True,
             ),
             # Fraud rules are the account's, but each concerns one prefix, country or network: a
             # single number must not stop the whole line.

@@ -22,6 +22,7 @@ from wirephoto.domain.outcome import (
     Verdict,
 )
 from wirephoto.errors import WirephotoError
+from wirephoto.telemetry import mask_phone, redact_text
 from wirephoto.vonage import codes, loose
 
 TTL_S_MIN, TTL_S_MAX = 300, 259_200
@@ -32,6 +33,7 @@ _DIGITS = re.compile(r"\+?([0-9]{3,15})")
 _SHORT_CODE_DIGITS_MAX = 6
 _MEDIA_KINDS = ("image", "video", "audio", "vcard", "file")
 _MEDIA_MAX = 100
+_SHOWN_CHARS_MAX = 1000
 _FAILED = (ReceiptState.REJECTED, ReceiptState.UNDELIVERABLE)
 
 
@@ -53,16 +55,33 @@ def request_body(submission: Submission) -> bytes:
     provider's range.
     """
     assert submission.text or submission.media, "nothing to send"
-    body: dict[str, Any] = {
+    return msgspec.json.encode(_request(submission))
+
+
+def request_shown(submission: Submission) -> str:
+    """Return what a submission asks, to be kept and shown: numbers, text and secrets masked."""
+    text = f"[{len(submission.text)} characters]" if submission.text else None
+    shown = _request(
+        replace(
+            submission,
+            text=text,
+            media=tuple([Media(redact_text(each.url), each.kind) for each in submission.media]),
+        )
+    )
+    shown |= {"to": mask_phone(submission.recipient), "from": mask_phone(submission.sender)}
+    return msgspec.json.encode(shown).decode()[:_SHOWN_CHARS_MAX]
+
+
+def _request(submission: Submission) -> dict[str, Any]:
+    return {
         "to": submission.recipient.removeprefix("+"),
         "from": submission.sender.removeprefix("+"),
         "channel": "mms",
         "ttl": min(max(submission.ttl_s, TTL_S_MIN), TTL_S_MAX),
         "client_ref": submission.client_ref,
         "webhook_version": "v1",
+        **_payload(submission.text, submission.media),
     }
-    body.update(_payload(submission.text, submission.media))
-    return msgspec.json.encode(body)
 
 
 def _payload(text: str | None, media: tuple[Media, ...]) -> dict[str, Any]:
@@ -116,7 +135,13 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Outcome
         http_status=status,
         provider_code=problem.fragment or None,
         retry_after_s=retry_after_s(headers) if answer.verdict is Verdict.RETRY else None,
+        answer=_answer_shown(status, body),
     )
+
+
+def _answer_shown(status: int, body: bytes) -> str:
+    words = body[:_SHOWN_CHARS_MAX].decode("utf-8", "replace").replace("\x00", "\ufffd")
+    return f"{status} {redact_text(words)}".rstrip()
 
 
 def broken_connection(*, written: bool, detail: str, timed_out: bool = False) -> Outcome:
@@ -137,7 +162,8 @@ def _read_accepted(status: int, body: bytes) -> Outcome:
     except (msgspec.MsgspecError, RecursionError, ValueError):
         identifier = None
     if identifier is None:
-        return replace(codes.ANSWERS["answer_unreadable"], http_status=status)
+        unreadable = codes.ANSWERS["answer_unreadable"]
+        return replace(unreadable, http_status=status, answer=_answer_shown(status, body))
     answer = codes.ANSWERS["accepted"]
     return Outcome(
         Verdict.ACCEPTED,
@@ -145,6 +171,7 @@ def _read_accepted(status: int, body: bytes) -> Outcome:
         answer.detail,
         provider_message_id=identifier,
         http_status=status,
+        answer=_answer_shown(status, body),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from wirephoto.errors import SchemaMismatch
 from wirephoto.storage.database import Database, unavailable_is_typed
 
-CODE_REVISION = 1
+CODE_REVISION = 2
 """This code's revision: counts up with each release whose code needs a newer schema.
 
 A migration that older code cannot live with raises `schema_version.code_revision_min`; a process

@@ -1,0 +1,122 @@
+"""What receipts say of the lines that their messages went through."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.engine.stage import FakeProvider, Stage, logged, make_dispatcher
+from tests.factories import NOW, make_attempt, make_message
+from wirephoto.domain.line import PROBE_LONGEST_S, QUIET
+from wirephoto.domain.message import AttemptState, MessageState
+from wirephoto.domain.outcome import Failure, FailureClass, Outcome, Verdict
+from wirephoto.engine.line import heed, heed_receipts
+from wirephoto.storage.schema import DEFAULT_CAMPAIGN
+
+BARRED = Failure("1060", "account_barred", "Barred.", FailureClass.ACCOUNT)
+UNREGISTERED = Failure("1484", "not_registered", "No.", FailureClass.SENDER)
+BUSY = Failure("1180", "busy", "Busy.", FailureClass.RETRY)
+
+
+async def tell(stage: Stage, failure: Failure | None, *, left_at=NOW) -> None:
+    message = make_message(state=MessageState.SUBMITTED, attempts=1)
+    state = AttemptState.REJECTED if failure else AttemptState.DELIVERED
+    attempt = make_attempt(message, state=state, started_at=left_at)
+    await heed_receipts(stage.database, [(message, attempt, failure)], stage.clock.now())
+
+
+async def standing(stage: Stage) -> tuple[str | None, str | None]:
+    return (await stage.account()).stop_reason, (await stage.campaign()).stop_reason
+
+
+@pytest.mark.parametrize(
+    ("failure", "stops"),
+    [
+        (BARRED, ("account_barred", None)),
+        (UNREGISTERED, (None, "not_registered")),
+        (BUSY, (None, None)),
+        (None, (None, None)),
+    ],
+)
+async def test_only_faults_of_the_sender_or_the_account_stop_a_line(stage, failure, stops):
+    """A busy phone is no reason to keep everybody waiting."""
+    await tell(stage, failure)
+
+    assert await standing(stage) == stops
+
+
+async def test_the_providers_answer_does_not_release_what_receipts_stopped(stage):
+    """It takes every message of a sender that is not registered, and rejects it later."""
+    await tell(stage, UNREGISTERED)
+    taken = Outcome(Verdict.ACCEPTED, "accepted", "Taken.", http_status=202)
+    probed = frozenset({DEFAULT_CAMPAIGN})
+
+    await heed(stage.database, taken, make_message(), probed=probed, now=stage.clock.now())
+
+    assert await standing(stage) == (None, "not_registered")
+
+
+@pytest.mark.parametrize(("left_after_s", "released"), [(-1.0, False), (0.0, False), (1.0, True)])
+async def test_a_delivery_of_what_left_after_the_fault_releases_the_line(
+    stage, left_after_s, released
+):
+    """One that left before says nothing of it."""
+    await tell(stage, UNREGISTERED)
+    await tell(stage, BARRED)
+
+    with logged() as lines:
+        await tell(stage, None, left_at=NOW + timedelta(seconds=left_after_s))
+
+    stops = (None, None) if released else ("account_barred", "not_registered")
+    assert await standing(stage) == stops
+    said = {line["event"] for line in lines}
+    assert said == ({"line_resumed", "campaign_resumed"} if released else set())
+
+
+async def test_a_delivery_does_not_release_what_an_answer_stopped(stage):
+    """Its receipt may come minutes after the credentials were revoked."""
+    refused = Outcome(Verdict.STOP_LINE, "unauthorized", "No.", http_status=401)
+    await heed(stage.database, refused, make_message(), probed=frozenset(), now=NOW)
+
+    await tell(stage, None, left_at=NOW + timedelta(seconds=1))
+
+    assert (await stage.account()).stop_reason == "unauthorized"
+
+
+async def test_a_campaign_whose_probes_are_not_refused_any_more_goes_on(stage):
+    """Some carriers report no delivery: silence for long enough has to do."""
+    await stage.prepare(rate=10.0)
+    messages = [make_message() for _ in range(12)]
+    await stage.store(*messages)
+    await tell(stage, UNREGISTERED)
+    dispatcher = make_dispatcher(stage, provider := FakeProvider(stage.clock))
+    while stage.clock.now() - NOW < QUIET:
+        await dispatcher.turn()
+        await stage.advance(5.0)
+    probes = len(provider.submitted)
+
+    # It is noticed when the next probe is due.
+    for _ in range(int(PROBE_LONGEST_S) + 5):
+        await dispatcher.turn()
+        await stage.advance(1.0)
+
+    assert probes <= 8
+    assert len(provider.submitted) == len(messages)
+    assert await standing(stage) == (None, None)
+
+
+async def test_a_campaign_whose_probes_are_refused_stays_paused(stage):
+    """Each refusal begins the silence anew, and the probes become rare."""
+    await stage.prepare(rate=10.0)
+    await stage.store(*[replace(make_message(), due_at=NOW) for _ in range(40)])
+    await tell(stage, UNREGISTERED)
+    dispatcher = make_dispatcher(stage, provider := FakeProvider(stage.clock))
+    for _ in range(400):
+        before = len(provider.submitted)
+        await dispatcher.turn()
+        await stage.advance(5.0)
+        if len(provider.submitted) > before:
+            await tell(stage, UNREGISTERED)
+
+    assert (await stage.campaign()).stop_reason == "not_registered"
+    assert len(provider.submitted) < 15
