@@ -9,17 +9,21 @@ from tests.factories import NOW
 
 
 class VirtualClock:
-    """Fulfils `wirephoto.clock.Clock`; sleepers wake in the order of their instants."""
+    """Fulfils `wirephoto.clock.Clock`; sleepers wake in the order of their instants.
+
+    Like the system's it can be wrong (by what `now` is off at the start) and be corrected.
+    """
 
     def __init__(self, now: datetime = NOW) -> None:
         self._start = now
+        self.offset = timedelta()
         self._elapsed_s = 0.0
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        """Return the present instant."""
-        return self._start + timedelta(seconds=self._elapsed_s)
+        """Return the present instant, corrected."""
+        return self._start + timedelta(seconds=self._elapsed_s) + self.offset
 
     def monotonic(self) -> float:
         """Return the seconds that passed."""

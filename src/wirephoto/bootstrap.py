@@ -32,6 +32,7 @@ from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 from wirephoto.egress import Egress
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings, Provider
 from wirephoto.engine.inbound import Inbound
+from wirephoto.engine.lookout import Lookout
 from wirephoto.engine.loop import Duty, Runner
 from wirephoto.engine.maintenance import Expirer, Overdue, Pruner, Rescuer
 from wirephoto.engine.preparation import Preparation
@@ -94,6 +95,7 @@ class Gateway:
         self._provider = provider
         self._egress = Egress(clock, allow=settings.egress_allow)
         self._lock: TextIO | None = None
+        self._lookout: Lookout | None = None
         self.dispatcher: Dispatcher | None = None
         self.keys = Keys(self.database, clock, first_key=_revealed(settings.api_key))
         self.app: Litestar = create_app(self._services())
@@ -111,8 +113,10 @@ class Gateway:
         self._lock = _lock_file(settings.database_url)
         revision = await upgrade(self.database)
         _log.info(LogEvent.DATABASE_MIGRATED, revision=revision)
+        if self.database.is_postgres:
+            self._lookout = Lookout(self.database, self.clock)
+            await self._lookout.turn()  # before anybody looks at the clock
         await self._configure()
-        await self.database.listen()
         if Role.DISPATCH in settings.roles and not self.database.is_postgres:
             await Rescuer(self.database, self.clock, self._ids).release_all()
         self.runners = [Runner(duty, self.clock) for duty in self._duties()]
@@ -203,6 +207,8 @@ class Gateway:
     def _duties(self) -> Iterator[Duty]:
         roles = self.settings.roles
         retry = RetryPolicy(tries_max=self.settings.tries_max)
+        if self._lookout:
+            yield self._lookout
         if Role.MEDIA in roles:
             yield Preparation(
                 database=self.database,

@@ -9,6 +9,9 @@ from typing import Protocol
 class Clock(Protocol):
     """Where every part gets its time from."""
 
+    offset: timedelta
+    """What `now` is corrected by: the database's time minus the machine's."""
+
     def now(self) -> datetime:
         """Return the present instant: aware, UTC."""
         ...
@@ -23,7 +26,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock, corrected by `offset` (the database's time minus ours)."""
+    """The machine's clock; `offset` corrects its instants and leaves durations alone."""
 
     def __init__(self) -> None:
         self.offset = timedelta()

@@ -5,7 +5,7 @@ import threading
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, func, insert, select, text, update
 
 from tests.factories import NOW
 from wirephoto.domain.event import Event, message_event
@@ -87,6 +87,19 @@ def transition(message: Message, state: MessageState, now: datetime = NOW) -> Tr
 def event_of(message: Message) -> Event:
     """Return the event that tells of a message's last move."""
     return message_event(f"evt_{message.id}_{message.version}", message)
+
+
+async def end_sessions(database: Database, last_query: str) -> int:
+    """End the other sessions of a PostgreSQL database whose last query holds these words.
+
+    Return how many there were.
+    """
+    end = text(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <>"
+        " pg_backend_pid() AND datname = current_database() AND query LIKE :last_query"
+    )
+    async with database.transaction() as tx:
+        return (await tx.execute(end, {"last_query": f"%{last_query}%"})).scalar_one()
 
 
 async def connections_end() -> None:

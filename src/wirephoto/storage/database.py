@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import TypeEngine
 
 from wirephoto.errors import StorageUnavailable
+from wirephoto.storage.listener import Listener
 from wirephoto.storage.types import to_micros
 
 READERS_MAX = 8
@@ -50,9 +52,12 @@ BUSY_MS = 10_000
 CACHE_KB = 16_384
 """Page cache of each SQLite connection; the default of 2 MB is smaller than the live indexes."""
 NOTIFY_CHANNEL = "wirephoto"
-_OUT_OF_REACH = ("08", "25006", "53", "57", "58")
-"""PostgreSQL's codes (appendix A of its manual): no connection, read-only, no resources (a full
-disk), an operator's act (a restart), a fault of the system."""
+LISTENER_LOST = "listener-lost"
+"""Topic: other processes are no longer heard."""
+_OUT_OF_REACH = ("08", "25006", "40", "53", "57", "58")
+"""PostgreSQL's codes (appendix A of its manual): no connection, read-only, rolled back for the
+sake of another transaction (a deadlock), no resources (a full disk), an operator's act (a restart),
+a fault of the system."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -108,7 +113,7 @@ class Database:
         self._built: dict[Statement, Executable] = {}
         self._insert_sql: dict[tuple[str, tuple[str, ...]], str] = {}
         self._bells: dict[str, set[asyncio.Event]] = {}
-        self._listener: asyncpg.Connection | None = None
+        self._listener = self._make_listener() if self.is_postgres else None
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -215,16 +220,38 @@ class Database:
             for rung in self._bells.get(topic, ()):
                 rung.set()
 
+    @property
+    def is_listening(self) -> bool:
+        """Tell whether every process is heard; SQLite has no other."""
+        return self._listener is None or self._listener.is_connected
+
     async def listen(self) -> None:
-        """Hear other processes' notifications (PostgreSQL only; SQLite has no other process)."""
-        if not self.is_postgres or (self._listener and not self._listener.is_closed()):
-            return
-        url = self.writer.url.set(drivername="postgresql")
+        """Hear other processes' notifications; `LISTENER_LOST` rings when that ends.
+
+        Everybody is woken: what was notified meanwhile is lost.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached.
+        """
+        if self._listener and not self._listener.is_connected:
+            with unavailable_is_typed():
+                await self._listener.connect()
+            self.ring(*(self._bells.keys() - {LISTENER_LOST}))
+
+    async def time(self) -> datetime:
+        """Return the time of the PostgreSQL server, asked over the connection that listens.
+
+        Raises:
+            StorageUnavailable: it does not answer; the connection is given up.
+        """
+        assert self._listener is not None, "a SQLite file has no clock"
         with unavailable_is_typed():
-            self._listener = await asyncpg.connect(url.render_as_string(hide_password=False))
-            await self._listener.add_listener(
-                NOTIFY_CHANNEL, lambda _connection, _pid, _channel, topic: self.ring(topic)
-            )
+            return await self._listener.time()
+
+    def _make_listener(self) -> Listener:
+        url = self.writer.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        lost = partial(self.ring, LISTENER_LOST)
+        return Listener(url, NOTIFY_CHANNEL, hear=self.ring, lost=lost)
 
     async def close(self) -> None:
         """Close every connection."""
