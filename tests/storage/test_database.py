@@ -4,7 +4,17 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import BigInteger, Boolean, Double, Integer, SmallInteger, Text, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Double,
+    Integer,
+    SmallInteger,
+    Text,
+    select,
+    text,
+    update,
+)
 
 from tests.factories import NOW, make_message
 from tests.storage.writing import connections_end, count, load, store
@@ -306,3 +316,24 @@ async def test_a_row_that_is_wrong_is_not_blamed_on_the_database(postgres):
         await store(postgres, make_message(tries="many"))
 
     assert not isinstance(raised.value, StorageUnavailable)
+
+
+async def test_a_deadlock_is_no_fault_of_the_row(postgres):
+    """PostgreSQL ends one of two that wait for each other: whoever it is shall try again."""
+    first, second = sorted([make_message(), make_message()], key=lambda message: message.id)
+    await store(postgres, first, second)
+    both = asyncio.Barrier(2)
+
+    async def touch(*rows):
+        async with postgres.transaction() as tx:
+            await tx.execute(touching(rows[0]))
+            await both.wait()
+            await tx.execute(touching(rows[1]))
+
+    ended = await asyncio.gather(touch(first, second), touch(second, first), return_exceptions=True)
+
+    assert sorted(type(end) for end in ended if end) == [StorageUnavailable]
+
+
+def touching(message):
+    return update(messages).where(messages.c.id == message.id).values(tries=1)
