@@ -108,7 +108,7 @@ class SchemaMismatch(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The database cannot be reached, or is full or read-only, now: nothing is known to be stored.
+    """The database is out of reach, full, read-only or overloaded: nothing is known to be stored.
 
     A commit whose answer was lost may have happened: repeat with the same idempotency key.
     """

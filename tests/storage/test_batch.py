@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.factories import make_message
 from tests.storage.writing import connections_end, count
 from wirephoto.errors import StorageUnavailable
-from wirephoto.storage.batch import ITEMS_MAX, GroupCommit
+from wirephoto.storage.batch import ITEMS_MAX, WAITING_MAX, GroupCommit
 from wirephoto.storage.database import open_database
 from wirephoto.storage.messages import insert_messages
 from wirephoto.storage.schema import messages
@@ -197,3 +197,25 @@ async def test_writes_that_come_one_after_another_are_never_left_waiting(databas
         await asyncio.gather(*[chain() for _ in range(5)])
 
     assert await count(database, messages) == 100
+
+
+async def test_more_than_can_be_written_soon_is_refused_at_once(database):
+    """A queue without a bound answers everybody too late; a 503 now is repeated in a second."""
+    commits, entered, go_on = GroupCommit(database, groups_max=1), asyncio.Event(), asyncio.Event()
+
+    async def hold(tx, items):
+        entered.set()
+        await go_on.wait()
+        return items
+
+    held = asyncio.create_task(commits.run(hold, 0))
+    await entered.wait()
+    waiting = [asyncio.create_task(commits.run(hold, n)) for n in range(WAITING_MAX)]
+    await asyncio.wait(waiting, timeout=0)
+
+    with pytest.raises(StorageUnavailable, match="overloaded"):
+        await commits.run(hold, -1)
+    go_on.set()
+
+    assert await asyncio.gather(held, *waiting) == [0, *range(WAITING_MAX)]
+    assert await commits.run(hold, 7) == 7

@@ -16,6 +16,10 @@ Write = Callable[[Transaction, Sequence[Item]], Awaitable[Sequence[Result]]]
 ITEMS_MAX = 512
 """Writes that share one transaction at most, so that the first never waits long for the last."""
 
+WAITING_MAX = 16 * ITEMS_MAX
+"""Writes that may wait at a time: some seconds' work. Beyond it a caller hears at once to come back
+later, instead of after its own timeout, and the memory of what waits is bounded."""
+
 
 class _Waiting(NamedTuple):
     write: Write[Any, Any]
@@ -40,8 +44,11 @@ class GroupCommit:
         """Return what `write` returned for `item`, committed and flushed.
 
         Raises:
-            StorageUnavailable: the database cannot be reached, is full or is read-only.
+            StorageUnavailable: the database cannot be reached, is full or is read-only, or more
+                waits already than it can write soon.
         """
+        if len(self._waiting) >= WAITING_MAX:
+            raise StorageUnavailable("overloaded: too many writes wait")
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(write, item, result))
         if self._running < self._groups_max:
