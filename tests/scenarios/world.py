@@ -147,7 +147,8 @@ async def running_simulator(
 async def running_gateway(
     credentials: Credentials, database_url: str, provider_url: str, **settings: Any
 ) -> AsyncIterator[tuple[Gateway, httpx.AsyncClient, str]]:
-    """Run a gateway as `serve` does; `settings` change it."""
+    """Run a gateway as `serve` does; `settings` change it, `clock` is its own if it has one."""
+    clock = settings.pop("clock", None) or SystemClock()
     listener, url = settings.pop("listening", None) or listen("127.0.0.1", 0)
     given = {
         "vonage_api_key": credentials.api_key,
@@ -165,7 +166,7 @@ async def running_gateway(
         "api_key": KEY,
     }
     gateway = Gateway(
-        load_settings(given | settings, env_file=None), clock=SystemClock(), random=Promptly()
+        load_settings(given | settings, env_file=None), clock=clock, random=Promptly()
     )
     headers = {"Authorization": f"Bearer {KEY}"}
     async with (
