@@ -12,6 +12,7 @@ import wirephoto.storage
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
+from wirephoto.storage.feed import FEED_START, read_feed
 from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
 from wirephoto.storage.messages import (
     MessageFilter,
@@ -205,6 +206,7 @@ ASKED = {
     list_events: lambda tx, tenant, message, _: list_events(
         tx, tenant, message, after_seq=0, limit=9
     ),
+    read_feed: lambda tx, tenant, *_: read_feed(tx, tenant, after=FEED_START, limit=9),
     list_messages: lambda tx, tenant, *_: list_messages(
         tx, tenant, MessageFilter(), before_id=None, limit=9
     ),

@@ -9,7 +9,7 @@ from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, route
 
-from wirephoto.api import doubts, health, messages, openapi, simple, webhooks
+from wirephoto.api import doubts, events, health, messages, openapi, simple, webhooks
 from wirephoto.api.problems import handle
 from wirephoto.api.services import Services
 from wirephoto.engine.submission import ROUTE_SIMPLE
@@ -25,6 +25,7 @@ _ROUTES = (
     messages.timeline,
     messages.cancel_message,
     doubts.resolve_message,
+    events.feed,
     webhooks.list_inbound_page,
     webhooks.status,
     webhooks.inbound,

@@ -31,6 +31,7 @@ def example_of(name: str) -> Any:
         "MessageList": {"messages": [_message()], "next_cursor": None},
         "BatchAnswer": {"results": [{"status": 202, "message": _message()}, _refused()]},
         "Timeline": _timeline(),
+        "Feed": _feed(),
         "InboundList": {"messages": [_inbound()], "next_cursor": None},
         "Readiness": {"status": "ok", "findings": []},
         "Problem": _problem(),
@@ -92,13 +93,21 @@ def _problem() -> dict[str, Any]:
 
 
 def _timeline() -> dict[str, Any]:
-    event = {
+    return {"events": [_event()], "attempts": [], "next_cursor": None}
+
+
+def _feed() -> dict[str, Any]:
+    event = _event() | {"message_id": MESSAGE_ID}
+    return {"events": [event], "cursor": "2e9-1c", "has_more": False}
+
+
+def _event() -> dict[str, Any]:
+    return {
         "id": "evt_01kjxsk7r0fgt8rgc9xcqhxn3y",
         "type": "message.queued",
         "at": "2026-03-04T15:00:00Z",
         "data": {},
     }
-    return {"events": [event], "attempts": [], "next_cursor": None}
 
 
 def _inbound() -> dict[str, Any]:

@@ -117,6 +117,20 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "at": "When it moved.",
             "data": "What belongs to it: reason, attempt, the provider's words.",
         },
+        "Feed": {
+            OWN: "What happened to all messages of the tenant.",
+            "events": "What happened, in order; empty where nothing new has.",
+            "cursor": "Where the feed goes on: keep it, and hand it in as `cursor`, now or later.",
+            "has_more": "More has happened already: ask again at once.",
+        },
+        "FeedEventView": {
+            OWN: "One entry of the feed.",
+            "id": "The event's id, the same as in the message's timeline.",
+            "type": "`message.` and the state that the message moved to.",
+            "at": "When it moved.",
+            "message_id": "The message.",
+            "data": "What belongs to it: reason, attempt, the provider's words.",
+        },
         "AttemptState": {
             OWN: (
                 "`sending`: on the wire; `unconfirmed`: no answer is known; `not_accepted`: "
@@ -201,7 +215,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "reference": "Only those with this reference.",
         "since": "Only those accepted at this time or later (RFC 3339, with zone).",
         "until": "Only those accepted before this time.",
-        "cursor": "The `next_cursor` of the page before.",
+        "cursor": "The `next_cursor` of the page before; for the feed its `cursor`.",
         "limit": "How many at most.",
         "Idempotency-Key": (
             "Makes a repeated request harmless: it gets the first answer, with "

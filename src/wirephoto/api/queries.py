@@ -10,9 +10,12 @@ from litestar import Request
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
 from wirephoto.domain.request import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX
 from wirephoto.errors import Fault, RequestRefused
+from wirephoto.storage.feed import FEED_START, FeedPosition
 
 AnyRequest = Request[Any, Any, Any]
 
+# Below 2^63, the largest number that the database knows.
+_PLACE = re.compile(r"([0-7]?[0-9a-f]{1,15})-([0-7]?[0-9a-f]{1,15})").fullmatch
 _ID = re.compile(r"[a-z]{3}_[0-9a-z]{26}").fullmatch
 _METADATA = "metadata."
 
@@ -31,6 +34,25 @@ def page_cursor(typed: str | None) -> str | None:
     if typed is not None and not is_id(typed):
         raise _refused("cursor", "invalid", "Hand in the `next_cursor` of the page before.")
     return typed
+
+
+def feed_cursor(typed: str | None) -> FeedPosition:
+    """Return where the feed goes on: behind what was read, or at its start.
+
+    Raises:
+        RequestRefused: it never was a `cursor` of the feed.
+    """
+    if typed is None:
+        return FEED_START
+    place = _PLACE(typed)
+    if place is None:
+        raise _refused("cursor", "invalid", "Hand in the `cursor` of an answer of the feed.")
+    return FeedPosition(int(place[1], 16), int(place[2], 16))
+
+
+def feed_cursor_text(position: FeedPosition) -> str:
+    """Return what `feed_cursor` reads; clients keep it without looking inside."""
+    return f"{position.xid:x}-{position.seq:x}"
 
 
 def phone_number(field: str, typed: str | None) -> str | None:

@@ -104,6 +104,24 @@ class Timeline(msgspec.Struct):
     next_cursor: str | None
 
 
+class FeedEventView(msgspec.Struct):
+    """One entry of the feed: an event, and the message that it is about."""
+
+    id: str
+    type: str
+    at: datetime
+    message_id: str
+    data: Mapping[str, str | int]
+
+
+class Feed(msgspec.Struct):
+    """What happened to all messages; `cursor` is where the feed goes on, now or later."""
+
+    events: list[FeedEventView]
+    cursor: str
+    has_more: bool
+
+
 class InboundMediaView(msgspec.Struct):
     """One attachment that a phone sent; the provider keeps it for 48 hours."""
 
@@ -190,6 +208,11 @@ def attempt_view(attempt: Attempt) -> AttemptView:
 def event_view(event: Event) -> EventView:
     """Return how an event looks from outside."""
     return EventView(event.id, event.type, event.at, event.data)
+
+
+def feed_event_view(event: Event) -> FeedEventView:
+    """Return how an event looks in the feed."""
+    return FeedEventView(event.id, event.type, event.at, event.message_id, event.data)
 
 
 def inbound_view(message: InboundMessage) -> InboundView:

@@ -151,8 +151,11 @@ class Database:
         if key not in self._insert_sql:
             values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
             if self.is_postgres and table.name == "events":
-                # Readers of the feed must know which transaction wrote a row (DESIGN, rule 2).
-                xid = text("pg_current_xact_id()::text::bigint")
+                # What this is for: `feed`.
+                xid = text(
+                    "greatest(pg_current_xact_id()::text::bigint,"
+                    " pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)"
+                )
                 statement = insert(table).values(values | {"xid": xid})
             else:
                 statement = insert(table).values(values)

@@ -1,0 +1,42 @@
+"""The feed of events: what happened to all messages, for whoever keeps up by asking."""
+
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery, QueryParameter
+
+from wirephoto.api.auth import Requirement, caller_of
+from wirephoto.api.messages import PAGE_MAX, json_answer
+from wirephoto.api.queries import AnyRequest, check_query, feed_cursor, feed_cursor_text
+from wirephoto.api.services import services_of
+from wirephoto.api.views import Feed, feed_event_view
+from wirephoto.domain.api_key import Scope
+from wirephoto.storage.feed import read_feed
+
+
+@get(
+    "/v1/events",
+    before_request=Requirement(Scope.READ),
+    operation_id="read_feed",
+    summary="Read the feed of events",
+    responses={200: ResponseSpec(Feed, description="The events behind `cursor`, in order")},
+)
+async def feed(
+    request: AnyRequest,
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 100,
+) -> Response[Any]:
+    """Return what happened behind `cursor`, or from the beginning; no event is ever left out."""
+    check_query(request, ("cursor", "limit"))
+    after, tenant_id = feed_cursor(cursor), caller_of(request).tenant_id
+    async with services_of(request.app).database.read() as tx:
+        found = await read_feed(tx, tenant_id, after=after, limit=limit + 1)
+    page = found[:limit]
+    return json_answer(
+        Feed(
+            [feed_event_view(event) for _, event in page],
+            feed_cursor_text(page[-1][0] if page else after),
+            len(found) > limit,
+        )
+    )
