@@ -1,0 +1,59 @@
+"""The provider's answer against its receipt, over PostgreSQL, in both orders."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.engine.on_the_wire import send_to_the_wire
+from tests.engine.stage import receipt
+from tests.factories import NOW, make_attempt, make_message
+from tests.race import race
+from wirephoto.domain.message import AttemptState, MessageState
+from wirephoto.engine.inbound import Inbound
+from wirephoto.storage.messages import Transition, record_transitions
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> str:
+    """SQLite has one writer at a time, so that these cannot happen there."""
+    return postgres_url
+
+
+async def test_a_receipt_that_waits_for_the_answer_follows_it(stage):
+    """It read the attempt before the answer was there, and must not overwrite what that said."""
+    message = make_message(state=MessageState.SENDING, attempts=1)
+    attempt = make_attempt(message)
+    await stage.store(message)
+    await stage.store_attempts(attempt)
+    await stage.tell(receipt(attempt.client_ref, "uuid-1", "delivered"))
+    submitted = message.move_to(MessageState.SUBMITTED, NOW, provider_message_id="uuid-1")
+    answered = replace(
+        attempt, state=AttemptState.SUBMITTED, provider_message_id="uuid-1", http_status=202
+    )
+
+    async def answer(tx):
+        moved = Transition(submitted, attempt=answered)
+        assert await record_transitions(tx, [moved]) == [True]
+
+    await race(stage.database, answer, Inbound(stage.database, stage.clock, stage.ids).turn)
+
+    [stored] = await stage.attempts(message)
+    assert (stored.state, stored.http_status) == (AttemptState.DELIVERED, 202)
+    assert await stage.states([message]) == ["delivered"]
+
+
+async def test_an_answer_that_waits_for_the_receipt_changes_nothing_of_it(stage):
+    """The carrier's word was first: "submitted" is no news any more."""
+    wire = await send_to_the_wire(stage)
+    delivered = replace(wire.attempt, state=AttemptState.DELIVERED, provider_message_id="uuid-1")
+
+    async def deliver(tx):
+        moved = Transition(wire.message.move_to(MessageState.DELIVERED, NOW), attempt=delivered)
+        assert await record_transitions(tx, [moved]) == [True]
+
+    await race(stage.database, deliver, wire.answer)
+
+    [stored] = await stage.attempts(wire.message)
+    assert stored.state is AttemptState.DELIVERED
+    assert await stage.states([wire.message]) == ["delivered"]
+    assert len(wire.provider.submitted) == 1
