@@ -51,6 +51,8 @@ BUSY_MS = 10_000
 """How long SQLite waits for another process' write (a command beside the gateway)."""
 CACHE_KB = 16_384
 """Page cache of each SQLite connection; the default of 2 MB is smaller than the live indexes."""
+TRANSACTION_S_MAX = 60.0
+"""How long a transaction over the network may take: a connection may end without a word."""
 NOTIFY_CHANNEL = "wirephoto"
 LISTENER_LOST = "listener-lost"
 """Topic: other processes are no longer heard."""
@@ -110,6 +112,7 @@ class Database:
         self._reader = reader
         self.dialect = writer.dialect
         self.is_postgres = self.dialect.name == "postgresql"
+        self.patience_s = TRANSACTION_S_MAX if self.is_postgres else None
         self._built: dict[Statement, Executable] = {}
         self._insert_sql: dict[tuple[str, tuple[str, ...]], str] = {}
         self._bells: dict[str, set[asyncio.Event]] = {}
@@ -120,10 +123,11 @@ class Database:
         """Give a transaction that is committed and flushed to disk when the block ends well.
 
         Raises:
-            StorageUnavailable: the database cannot be reached, is full or is read-only.
+            StorageUnavailable: the database cannot be reached, is full or is read-only, or did not
+                answer in time: what was asked may be committed all the same.
         """
         with unavailable_is_typed():
-            async with self.writer.begin() as connection:
+            async with asyncio.timeout(self.patience_s), self.writer.begin() as connection:
                 transaction = Transaction(self, connection)
                 yield transaction
         self.ring(*transaction.rings)
@@ -136,7 +140,7 @@ class Database:
             StorageUnavailable: the database cannot be reached.
         """
         with unavailable_is_typed():
-            async with self._reader.begin() as connection:
+            async with asyncio.timeout(self.patience_s), self._reader.begin() as connection:
                 yield Transaction(self, connection)
 
     def built(self, statement: Statement) -> Executable:
