@@ -9,7 +9,9 @@ WirephotoError
 ├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
 └── StorageError
     ├── SchemaMismatch    the database and this code do not fit together
-    └── StorageUnavailable  the database cannot be reached now: try again
+    ├── StorageUnavailable  the database cannot be reached now: try again
+    ├── BackupRefused     a backup must not be written there
+    └── BackupFailed      a backup that could not be made, or is not whole
 """
 
 from dataclasses import dataclass
@@ -112,3 +114,11 @@ class StorageUnavailable(StorageError):
 
     A commit whose answer was lost may have happened: repeat with the same idempotency key.
     """
+
+
+class BackupRefused(StorageError):
+    """A backup must not be written to the file that was named; nothing was touched."""
+
+
+class BackupFailed(StorageError):
+    """A backup could not be made, or is not whole; no file of that name was left or changed."""

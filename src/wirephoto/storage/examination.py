@@ -30,6 +30,7 @@ class Finding:
         return not self.count
 
 
+@across_tenants("whoever looks after the database looks after all of it")
 async def examine(database: Database) -> AsyncIterator[Finding]:
     """Yield how each invariant stands; nothing is written, and nobody waits.
 
