@@ -4,6 +4,7 @@ Everything that the process says, its libraries included, goes through `redact` 
 JSON for machines, or the console for people.
 """
 
+import contextlib
 import logging
 import re
 import sys
@@ -111,13 +112,20 @@ def configure_logging(
 
 
 class _Stderr:
-    """Whatever `sys.stderr` is at the time of writing: loggers outlive a redirection of it."""
+    """Whatever `sys.stderr` is at the time of writing: loggers outlive a redirection of it.
+
+    A line that cannot be written (the disk is full, the reader is gone) is lost: whoever reports a
+    failure would else fail of reporting it, and not go on.
+    """
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
     def isatty(self) -> bool:
         return sys.stderr.isatty()

@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-import resource
 import shutil
 import sqlite3
 import stat
 import subprocess
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from sqlalchemy import make_url
 
 from tests.conftest import POSTGRES_URL
 from tests.factories import make_message
+from tests.scenarios.faults import files_at_most
 from tests.storage.lives import lead_all
 from tests.storage.writing import count, store
 from wirephoto.errors import BackupFailed, BackupRefused
@@ -162,17 +162,6 @@ def test_a_backup_is_replaced_where_that_is_asked_for(filled, tmp_path):
 
     with closing(sqlite3.connect(tmp_path / "kept.db")) as opened:
         assert opened.execute("SELECT count(*) FROM tenants").fetchone() == (1,)
-
-
-@contextmanager
-def files_at_most(size):
-    """Let no file of this process grow beyond `size` bytes: to it, the disk is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_leaves_the_last_backup_as_it_was(filled, tmp_path):
