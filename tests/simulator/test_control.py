@@ -24,10 +24,29 @@ async def test_what_was_accepted_can_be_read(world):
     assert [message["body"]["client_ref"] for message in seen["messages"]] == ["a", "b"]
 
 
-@pytest.mark.parametrize("limit", ["-1", "1001", "many", ""])
-async def test_the_list_is_bounded(world, limit):
+async def test_everything_that_was_accepted_can_be_read_page_by_page(world):
+    """A test that sent ten thousand messages asks after each one of them."""
+    for client_ref in ("a", "b", "c"):
+        await world.post(client_ref=client_ref)
+
+    pages = [await call(world, "GET", f"accepted?limit=2&skip={skip}") for skip in (0, 2, 4)]
+
+    listed = [[each["body"]["client_ref"] for each in page["messages"]] for _, page in pages]
+    assert listed == [["c", "b"], ["a"], []]
+
+
+@pytest.mark.parametrize("typed", ["-1", "1001", "many", "", "9" * 5000])
+async def test_the_list_is_bounded(world, typed):
     """A question about a million messages must not be answered with a million."""
-    status, _ = await call(world, "GET", f"accepted?limit={limit}")
+    status, _ = await call(world, "GET", f"accepted?limit={typed}")
+
+    assert status == 422
+
+
+@pytest.mark.parametrize("typed", ["-1", "many", "", "9" * 5000])
+async def test_what_is_no_number_skips_nothing(world, typed):
+    """A typing error must not pass for the first page."""
+    status, _ = await call(world, "GET", f"accepted?skip={typed}")
 
     assert status == 422
 

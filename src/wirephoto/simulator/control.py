@@ -20,6 +20,7 @@ from wirephoto.simulator.switches import SwitchBoard
 
 _LISTED_MAX = 1000
 _LISTED_DEFAULT = 100
+_SKIPPED_MAX = 10**9
 
 
 class ControlRoutes:
@@ -53,12 +54,19 @@ class ControlRoutes:
         return web.Response(body=picture, content_type="image/jpeg")
 
     async def _accepted(self, request: web.Request) -> web.Response:
-        """Counts, and the last `limit` accepted messages (100, at most 1,000), newest first."""
-        limit = request.query.get("limit", str(_LISTED_DEFAULT))
-        if not (limit.isascii() and limit.isdigit() and int(limit) <= _LISTED_MAX):
+        """Counts, and the last `limit` accepted messages (100, at most 1,000), newest first.
+
+        `skip` leaves out that many of the newest: page by page they can all be read. What is
+        accepted meanwhile makes the next page repeat some, never miss one.
+        """
+        limit = _number(request.query.get("limit", str(_LISTED_DEFAULT)), _LISTED_MAX)
+        if limit is None:
             return _refusal(f"limit: a number up to {_LISTED_MAX}")
+        skip = _number(request.query.get("skip", "0"), _SKIPPED_MAX)
+        if skip is None:
+            return _refusal(f"skip: a number up to {_SKIPPED_MAX}")
         ledger = self._ledger
-        newest = ledger.accepted[::-1][: int(limit)]
+        newest = ledger.accepted[::-1][skip : skip + limit]
         return _json(
             {
                 "posts_read": ledger.posts_read,
@@ -114,6 +122,14 @@ class ControlRoutes:
         except (ValueError, RecursionError) as error:
             return _refusal(str(error))
         return _json({"message_uuid": message_uuid}, status=202)
+
+
+def _number(typed: str, most: int) -> int | None:
+    """Return a number up to `most`, or None where something else was typed."""
+    if not (typed.isascii() and typed.isdigit()):
+        return None
+    number = int(typed) if len(typed) <= len(str(most)) else most + 1
+    return number if number <= most else None
 
 
 def _largest(counts: dict[str, int]) -> dict[str, int]:
