@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 .DELETE_ON_ERROR:
 # Two targets named in one command would install into the same folder at the same time.
 .NOTPARALLEL:
-.PHONY: help demo serve test check bench lock clean
+.PHONY: help demo serve test soak check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ serve: $(RUNTIME) ## the gateway, with the settings of the environment and .env
 
 test: $(DEV) ## every test, on SQLite and PostgreSQL (WORKERS=2)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+soak: $(DEV) ## the long tests: 10,000 messages under 20 kills, on both databases
+	$(BIN)/python -m tests.scenarios.kill --messages 10000 --kills 20 --drop 0.05 --database sqlite
+	$(BIN)/python -m tests.scenarios.kill --messages 10000 --kills 20 --drop 0.05 --database postgres
 
 check: $(DEV) ## format, lint, strict types, import contracts, and the interface compared with its copy
 	$(BIN)/ruff format --check .

@@ -1,12 +1,13 @@
 """Commands in processes of their own, as a user runs them."""
 
+import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -18,6 +19,7 @@ PROGRAM = [sys.executable, "-c", "from wirephoto.cli import main; main()"]
 SOURCE = Path(wirephoto.__file__).parents[1]
 PATIENCE_S = 60
 """How long a process may take to say something: only a test that fails takes so long."""
+PORTS_TRIED_MAX = 100
 
 
 def environment_without_settings(**more: str) -> dict[str, str]:
@@ -91,7 +93,7 @@ class Process:
             self._process.stdout.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def started(*arguments: object, folder: Path, **environment: str) -> Iterator[Process]:
     """Give a command that runs in a process of its own, ended when the block ends."""
     process = Process(*arguments, folder=folder, **environment)
@@ -102,7 +104,12 @@ def started(*arguments: object, folder: Path, **environment: str) -> Iterator[Pr
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port of this machine that nobody listens on, for a process that comes and goes.
+
+    It lies below the range from which systems give ports to connections (32,768 and above on Linux,
+    49,152 in RFC 6335): nobody gets it by chance while the process is away.
+    """
+    for port in random.sample(range(20_000, 32_000), PORTS_TRIED_MAX):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no free port")
