@@ -17,12 +17,13 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SIMPLE = {"recipient": RECIPIENT, "imageUrl": PICTURE}
 
 
+MAINTENANCE = {"rescuer", "expirer", "overdue", "pruner"}
 DUTIES = [
-    (frozenset(Role), {"preparation", "dispatch", "inbound", "rescuer", "expirer", "pruner"}),
+    (frozenset(Role), {"preparation", "dispatch", "inbound", *MAINTENANCE}),
     ({Role.API}, set()),
     ({Role.API, Role.MEDIA}, {"preparation"}),
     ({Role.DISPATCH}, {"dispatch"}),
-    ({Role.INBOUND, Role.MAINTENANCE}, {"inbound", "rescuer", "expirer", "pruner"}),
+    ({Role.INBOUND, Role.MAINTENANCE}, {"inbound", *MAINTENANCE}),
 ]
 
 

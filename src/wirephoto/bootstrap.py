@@ -43,8 +43,9 @@ from wirephoto.engine.submission import Submissions
 from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
 from wirephoto.media.pipeline import check
+from wirephoto.storage.availability import unavailable_is_typed
 from wirephoto.storage.batch import GroupCommit
-from wirephoto.storage.database import Database, open_database, unavailable_is_typed
+from wirephoto.storage.database import Database, open_database
 from wirephoto.storage.migrations import upgrade
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
 from wirephoto.storage.senders import (

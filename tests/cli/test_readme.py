@@ -105,9 +105,16 @@ def test_the_curls_steer_the_simulator(start, tmp_path, command):
     process = start("simulate", "--port", "0", "--out", tmp_path / "out")
     url = process.until(r"listens on (\S+)")
 
-    status, answer = curl(command.replace("localhost:8900", url))
+    settings = dict(re.findall(r'^(VONAGE_API_\w+)="(.*)"$', _out(tmp_path), re.MULTILINE))
+
+    status, answer = curl(command.replace("localhost:8900", url), **settings)
 
     assert status in (200, 202), answer
+
+
+def _out(folder: Path) -> str:
+    [env_file] = (folder / "out").glob("*.env")
+    return env_file.read_text()
 
 
 def test_the_settings_of_a_real_account_are_accepted(run, tmp_path):

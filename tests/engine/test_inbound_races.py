@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.on_the_wire import send_to_the_wire
-from tests.engine.stage import receipt
+from tests.engine.stage import make_inbound, receipt
 from tests.factories import NOW, make_attempt, make_message
 from tests.race import race
 from wirephoto.domain.message import AttemptState, MessageState
-from wirephoto.engine.inbound import Inbound
 from wirephoto.storage.messages import Transition, record_transitions
 
 
@@ -35,7 +34,7 @@ async def test_a_receipt_that_waits_for_the_answer_follows_it(stage):
         moved = Transition(submitted, attempt=answered)
         assert await record_transitions(tx, [moved]) == [True]
 
-    await race(stage.database, answer, Inbound(stage.database, stage.clock, stage.ids).turn)
+    await race(stage.database, answer, make_inbound(stage).turn)
 
     [stored] = await stage.attempts(message)
     assert (stored.state, stored.http_status) == (AttemptState.DELIVERED, 202)

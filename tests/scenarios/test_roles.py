@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.stage import eventually
 from tests.scenarios.world import RECIPIENT, running_gateway, running_simulator
-from wirephoto.bootstrap import listen
+from wirephoto.api.server import listen
 from wirephoto.clock import SystemClock
 
 REST_S_MIN = 0.25

@@ -23,7 +23,7 @@ from tests.scenarios.faults import (
     read_only_server,
 )
 from tests.scenarios.world import SENDER, running_simulator
-from wirephoto.bootstrap import listen
+from wirephoto.api.server import listen
 from wirephoto.clock import SystemClock
 from wirephoto.simulator.settings import Credentials
 from wirephoto.storage.database import Database, open_database

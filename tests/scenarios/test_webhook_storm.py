@@ -9,10 +9,9 @@ import jwt
 from sqlalchemy import event, select
 
 from tests.api.application import exchange, make_app
-from tests.engine.stage import Stage, receipt
+from tests.engine.stage import Stage, make_inbound, receipt
 from tests.factories import NOW, make_attempt, make_message
 from wirephoto.domain.message import MessageState
-from wirephoto.engine.inbound import Inbound
 from wirephoto.storage.batch import ITEMS_MAX
 from wirephoto.storage.schema import messages, webhooks
 
@@ -43,7 +42,7 @@ async def test_five_thousand_receipts_at_once(database, commits, clock, ids):
         ]
     )
     stored_in = len(seen)
-    inbound = Inbound(database, clock, ids)
+    inbound = make_inbound(stage)
     while not await inbound.turn():
         pass
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from tests.conftest import POSTGRES_URL
 from tests.factories import make_message
+from tests.postgres import POSTGRES_URL
 from tests.scenarios.faults import files_at_most
 from tests.storage.lives import lead_all
 from tests.storage.writing import count, store

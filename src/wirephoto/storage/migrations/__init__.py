@@ -8,7 +8,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from wirephoto.errors import SchemaMismatch
-from wirephoto.storage.database import Database, unavailable_is_typed
+from wirephoto.storage.availability import unavailable_is_typed
+from wirephoto.storage.database import Database
 
 CODE_REVISION = 2
 """This code's revision: counts up with each release whose code needs a newer schema.
