@@ -113,7 +113,7 @@ def test_a_delivery_of_an_earlier_attempt_ends_the_message(state, duplicate_poss
     assert after.message.provider_message_id == UUID
 
 
-@pytest.mark.parametrize("said", [R.SUBMITTED, R.REJECTED, R.UNDELIVERABLE])
+@pytest.mark.parametrize("said", [R.REJECTED, R.UNDELIVERABLE])
 @pytest.mark.parametrize("state", [s for s in MessageState if s is not M.PREPARING])
 def test_any_other_report_on_an_earlier_attempt_changes_nothing(state, said):
     """The message follows its latest attempt."""
@@ -137,7 +137,8 @@ def test_no_receipt_takes_back_a_final_word_but_read_follows_delivered(state, nu
     if state is M.DELIVERED and said is R.READ:
         assert after.message.state is M.READ
     else:
-        assert after.message is before.message
+        assert after.message.state is before.message.state
+        assert after.message.final_at == before.message.final_at
 
 
 SAID = st.sampled_from([s for s in ReceiptState if s is not R.REJECTED])
@@ -270,3 +271,23 @@ def test_a_last_word_ends_the_waiting_for_it():
 
     assert not after.message.receipt_overdue
     assert after.attempt.check_at is None
+
+
+@pytest.mark.parametrize("said", [R.SUBMITTED, R.DELIVERED])
+@pytest.mark.parametrize("state", [M.SENDING, M.UNCONFIRMED, M.SUBMITTED, M.DELIVERED, M.FAILED])
+def test_an_earlier_attempt_that_was_taken_after_all_shows_the_risk(state, said):
+    """A second picture may have arrived, and whoever answers for it must see that."""
+    before = pair(state, A.UNCONFIRMED, attempts=2, number=1)
+
+    after = reported(before, receipt(said))
+
+    assert after.message.duplicate_possible
+    assert reported(after, receipt(said)).message is after.message
+
+
+@pytest.mark.parametrize("said", [R.REJECTED, R.UNDELIVERABLE])
+def test_an_earlier_attempt_that_was_turned_down_is_no_risk(said):
+    """That is why there was another."""
+    before = pair(M.SUBMITTED, A.UNCONFIRMED, attempts=2, number=1)
+
+    assert not reported(before, receipt(said)).message.duplicate_possible

@@ -157,3 +157,25 @@ async def test_an_account_that_another_process_stopped_is_left_alone(stage):
     await stage.advance(0.1)
 
     assert provider.submitted == []
+
+
+async def test_a_probe_that_missed_its_slot_is_no_probe(stage):
+    """A machine that was busy for a moment must not keep the line shut for minutes."""
+    message, provider = make_message(), FakeProvider(stage.clock)
+    await stage.store(message)
+    stopped = {"stopped_at": NOW, "stop_reason": "x", "stop_detail": "X.", "probe_at": NOW}
+    await stage.set_line(accounts, DEFAULT_ACCOUNT, **stopped)
+    dispatcher = make_dispatcher(stage, provider)
+    await dispatcher.turn()
+    probing = await stage.account()
+    stage.clock._elapsed_s += 10.0
+
+    await stage.advance(0.0)
+    released = await stage.account()
+    await dispatcher.turn()
+    await stage.advance(1.0)
+
+    assert probing.probe_at > NOW
+    assert (released.probe_at, released.probes) == (NOW + timedelta(seconds=10), 0)
+    assert len(provider.submitted) == 1
+    assert (await stage.account()).stop_reason is None

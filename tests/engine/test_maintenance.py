@@ -180,3 +180,17 @@ async def test_a_last_word_that_never_came_is_marked_and_looked_into(stage):
     assert attempt.check_at == stage.clock.now()
     assert (await stage.message(late)).state is MessageState.SUBMITTED
     assert [(line["event"], line["count"]) for line in lines] == [("receipts_overdue", 1)]
+
+
+async def test_a_start_lets_go_of_pictures_that_somebody_looked_at(stage):
+    """Its process is gone; nobody should wait two minutes for its lease."""
+    message = make_message(
+        state=MessageState.PREPARING, lease_until=NOW + timedelta(seconds=120), version=2
+    )
+    await stage.store(message)
+
+    await make_rescuer(stage).release_all()
+
+    stored = await stage.message(message)
+    assert (stored.state, stored.lease_until) == (MessageState.PREPARING, None)
+    assert stored.version == 3

@@ -6,6 +6,7 @@ from typing import Any
 
 from wirephoto.domain.message import (
     TRANSITIONS,
+    WITHDRAWN,
     Attempt,
     AttemptState,
     Message,
@@ -159,7 +160,7 @@ def follow_receipt(
     if attempt.state is AttemptState.DELIVERED:
         return _delivered(message, attempt, read=receipt.state is ReceiptState.READ, now=now)
     if attempt.number != message.attempts:
-        return message
+        return _taken_earlier(message, attempt, now)
     if attempt.state is AttemptState.SUBMITTED:
         return _submitted(message, attempt, now)
     if receipt.state in _REFUSALS:
@@ -212,17 +213,29 @@ def _may_follow(message: Message, to: MessageState) -> bool:
     return to in TRANSITIONS[message.state]
 
 
+def _taken_earlier(message: Message, attempt: Attempt, now: datetime) -> Message:
+    """Return the message, marked where an earlier attempt was taken and a later one has left."""
+    taken = attempt.state in (AttemptState.SUBMITTED, AttemptState.DELIVERED)
+    if not taken or not _another_left(message, attempt) or message.duplicate_possible:
+        return message
+    return message.touched(now, duplicate_possible=True)
+
+
 def _delivered(message: Message, attempt: Attempt, *, read: bool, now: datetime) -> Message:
     to = MessageState.READ if read else MessageState.DELIVERED
     if not _may_follow(message, to):
-        return message
-    another_left = attempt.number < message.attempts and not message.state.is_waiting
+        return _taken_earlier(message, attempt, now)
     return message.move_to(
         to,
         now,
         provider_message_id=attempt.provider_message_id,
-        duplicate_possible=message.duplicate_possible or another_left,
+        duplicate_possible=message.duplicate_possible or _another_left(message, attempt),
     )
+
+
+def _another_left(message: Message, attempt: Attempt) -> bool:
+    stayed = message.state.is_waiting or message.state in WITHDRAWN
+    return attempt.number < message.attempts and not stayed
 
 
 def time_to_live_s(message: Message, now: datetime) -> int:

@@ -52,17 +52,18 @@ class MessageState(StrEnum):
 
 _S = MessageState
 WAITING = frozenset({_S.PREPARING, _S.QUEUED, _S.CLAIMED})
-_WITHDRAWN = frozenset({_S.CANCELED, _S.EXPIRED, _S.BLOCKED})
+WITHDRAWN = frozenset({_S.CANCELED, _S.EXPIRED, _S.BLOCKED})
+"""Ended by us or by the customer before its current try had left."""
 _CARRIER_WORD = frozenset({_S.DELIVERED, _S.READ, _S.REJECTED, _S.UNDELIVERABLE})
-_FINAL = _WITHDRAWN | _CARRIER_WORD | {_S.FAILED}
+_FINAL = WITHDRAWN | _CARRIER_WORD | {_S.FAILED}
 _TAKEN_AFTER_ALL = frozenset({_S.SUBMITTED, _S.DELIVERED, _S.READ})
 
 TRANSITIONS: Mapping[MessageState, frozenset[MessageState]] = MappingProxyType(
     {
-        _S.PREPARING: _WITHDRAWN | {_S.QUEUED, _S.FAILED},
+        _S.PREPARING: WITHDRAWN | {_S.QUEUED, _S.FAILED},
         # A receipt may show that an earlier attempt was taken after all; the next one is withdrawn.
-        _S.QUEUED: _WITHDRAWN | _TAKEN_AFTER_ALL | {_S.CLAIMED},
-        _S.CLAIMED: _WITHDRAWN | _TAKEN_AFTER_ALL | {_S.QUEUED, _S.SENDING},
+        _S.QUEUED: WITHDRAWN | _TAKEN_AFTER_ALL | {_S.CLAIMED},
+        _S.CLAIMED: WITHDRAWN | _TAKEN_AFTER_ALL | {_S.QUEUED, _S.SENDING},
         _S.SENDING: _CARRIER_WORD | {_S.QUEUED, _S.UNCONFIRMED, _S.SUBMITTED, _S.FAILED},
         _S.UNCONFIRMED: _CARRIER_WORD | {_S.QUEUED, _S.SUBMITTED, _S.FAILED},
         _S.SUBMITTED: _CARRIER_WORD | {_S.QUEUED},

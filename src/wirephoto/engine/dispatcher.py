@@ -15,7 +15,7 @@ from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.domain.pacing import LATE_MAX
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.claim import IDLE_REST_S, claim_due
-from wirephoto.engine.line import heed
+from wirephoto.engine.line import heed, not_probed
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
@@ -186,6 +186,7 @@ class Dispatcher:
         if held_back or missed:
             self._adapt(turn, missed=missed)
             await self._release(message)
+            await not_probed(self._database, message, probed=probed, now=now)
             return
         pair = self._begin(message)
         begun = Transition(

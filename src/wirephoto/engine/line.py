@@ -15,6 +15,7 @@ from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
     Line,
     advance_slots,
+    give_back_probe,
     lock_line,
     resume_line,
     stop_line,
@@ -46,7 +47,9 @@ async def heed(
 
     `probed` names the stopped lines that let messages through, to see whether they go on.
     """
-    if outcome.verdict is Verdict.STOP_LINE:
+    if outcome.verdict is Verdict.HELD_BACK:
+        await not_probed(database, message, probed=probed, now=now)
+    elif outcome.verdict is Verdict.STOP_LINE:
         await _stop(database, accounts, message.account_id, outcome, now, Proof.ANSWER)
     elif outcome.verdict is Verdict.PAUSE_CAMPAIGN:
         await _stop(database, campaigns, message.campaign_id, outcome, now, Proof.ANSWER)
@@ -56,6 +59,18 @@ async def heed(
         await _resume(database, accounts, message.account_id, Proof.ANSWER)
     if message.campaign_id in probed and outcome.verdict is Verdict.ACCEPTED:
         await _resume(database, campaigns, message.campaign_id, Proof.ANSWER)
+
+
+async def not_probed(
+    database: Database, message: Message, *, probed: frozenset[str], now: datetime
+) -> None:
+    """Let the next message be the probe: this one was to be, and did not leave."""
+    ids = probed & {message.account_id, message.campaign_id}
+    if not ids:
+        return
+    async with database.transaction() as tx:
+        for table in (accounts, campaigns):
+            await give_back_probe(tx, table, ids, now)
 
 
 async def heed_receipts(

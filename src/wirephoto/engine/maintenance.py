@@ -20,6 +20,7 @@ from wirephoto.storage.queue import (
     lapsed_claims,
     overdue_attempts,
     overdue_receipts,
+    release_preparing,
 )
 from wirephoto.telemetry import LogEvent, get_log
 
@@ -55,7 +56,9 @@ class Rescuer:
         return 0.0 if TURN_MAX in (released, doubted) else REST_S
 
     async def release_all(self) -> None:
-        """Return every claim to the queue: for a start where no other process can hold one."""
+        """Give back every claim and every lease: for a start where no other process holds one."""
+        async with self._database.transaction() as tx:
+            await release_preparing(tx)
         released = TURN_MAX
         while released == TURN_MAX:
             async with self._database.transaction() as tx:

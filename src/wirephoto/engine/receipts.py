@@ -51,9 +51,11 @@ class Receipts:
             jitter=self._random.random(),
             now=now,
         )
-        if message is not pair.message:
+        if message.state is not pair.message.state:
             event = message_event(self._ids.new("evt", now), message, attempt)
             return Transition(message, event=event, attempt=attempt)
-        if attempt == pair.attempt:
-            return None
-        return Transition(message.touched(now), attempt=attempt)
+        if message is pair.message:
+            if attempt == pair.attempt:
+                return None
+            message = message.touched(now)
+        return Transition(message, attempt=attempt)

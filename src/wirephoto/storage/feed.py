@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, select, tupl
 
 from wirephoto.domain.event import Event
 from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.rows import read_event
 from wirephoto.storage.schema import events
 
 
@@ -47,18 +48,7 @@ async def read_feed(
         .limit(limit)
     )
     return [
-        (
-            FeedPosition(row.xid or 0, row.seq),
-            Event(
-                id=row.id,
-                tenant_id=row.tenant_id,
-                message_id=row.message_id,
-                type=row.type,
-                data=row.data or {},
-                at=row.at,
-            ),
-        )
-        for row in await tx.execute(query)
+        (FeedPosition(row.xid or 0, row.seq), read_event(row)) for row in await tx.execute(query)
     ]
 
 

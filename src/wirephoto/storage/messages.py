@@ -34,6 +34,7 @@ from wirephoto.storage.rows import (
     event_values,
     message_columns,
     read_attempt,
+    read_event,
     read_message,
 )
 from wirephoto.storage.schema import attempts, events, messages
@@ -250,20 +251,7 @@ async def list_events(
         .order_by(events.c.seq)
         .limit(limit)
     )
-    return [
-        (
-            row.seq,
-            Event(
-                id=row.id,
-                tenant_id=row.tenant_id,
-                message_id=row.message_id,
-                type=row.type,
-                data=row.data or {},
-                at=row.at,
-            ),
-        )
-        for row in rows
-    ]
+    return [(row.seq, read_event(row)) for row in rows]
 
 
 async def list_attempts(tx: Transaction, tenant_id: str, message_id: str) -> list[Attempt]:

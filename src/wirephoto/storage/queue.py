@@ -165,6 +165,18 @@ async def claim_preparing(
     return [read_message(row) for row in leased]
 
 
+@across_tenants("leases belong to processes, not to tenants")
+async def release_preparing(tx: Transaction) -> None:
+    """Let go of every message whose media somebody looks at; what they find out is dropped."""
+    await tx.execute(
+        update(messages)
+        .where(
+            is_state(messages.c.state, MessageState.PREPARING), messages.c.lease_until.is_not(None)
+        )
+        .values(lease_until=None, version=messages.c.version + 1)
+    )
+
+
 @across_tenants("time passes for all tenants")
 async def overdue_receipts(tx: Transaction, *, before: datetime, limit: int) -> list[Message]:
     """Return messages that the provider took before `before`, and that have had no last word.

@@ -133,3 +133,15 @@ def read_attempt(row: Row[Any]) -> Attempt:
     fields = dict(zip(ATTEMPT_COLUMNS, row, strict=True))
     fields["state"] = AttemptState(fields["state"])
     return Attempt(**fields)
+
+
+def read_event(row: Row[Any]) -> Event:
+    """Return the event of a row that has at least the columns of `EVENT_COLUMNS`."""
+    return Event(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        message_id=row.message_id,
+        type=row.type,
+        data=row.data or {},
+        at=row.at,
+    )

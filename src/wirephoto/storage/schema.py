@@ -319,7 +319,7 @@ events = Table(
     Column("type", Text, nullable=False),
     Column("data", Json),
     Column("at", Instant, nullable=False),
-    # The writing transaction on PostgreSQL: readers stay below the oldest one still running.
+    # Where it stands in the feed on PostgreSQL (see `feed`).
     Column("xid", BigInteger),
     Index(None, "message_id", "seq"),
     Index(None, "tenant_id", "xid", "seq"),

@@ -1,11 +1,22 @@
 """Accounts, campaigns and senders: their paces, and whether they may send."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Row, ScalarSelect, Table, bindparam, func, or_, select, update
+from sqlalchemy import (
+    Executable,
+    Row,
+    ScalarSelect,
+    Table,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.line import Proof, Stop
@@ -154,6 +165,18 @@ async def resume_line(tx: Transaction, table: Table, id_: str, proof: Proof) -> 
         )
     )
     return resumed.rowcount > 0
+
+
+@across_tenants("the claim that let a probe through served all tenants")
+async def give_back_probe(
+    tx: Transaction, table: Table, ids: Collection[str], now: datetime
+) -> None:
+    """Let another message try stopped lines at once: the one that was to do so has not left."""
+    await tx.execute(
+        update(table)
+        .where(table.c.id.in_(ids), table.c.stopped_at.is_not(None))
+        .values(probe_at=now, probes=case((table.c.probes > 0, table.c.probes - 1), else_=0))
+    )
 
 
 @across_tenants("a restart may try every stopped line once")
