@@ -1,6 +1,7 @@
 # Every target works alone on a machine with Python 3.11+, make and the network.
 PYTHON ?= python3
 WORKERS ?= 2
+SEEDS ?= 1000
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -17,7 +18,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 .DELETE_ON_ERROR:
 # Two targets named in one command would install into the same folder at the same time.
 .NOTPARALLEL:
-.PHONY: help demo serve test soak check bench lock clean
+.PHONY: help demo serve test check bench soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +32,8 @@ serve: $(RUNTIME) ## the gateway, with the settings of the environment and .env
 test: $(DEV) ## every test, on SQLite and PostgreSQL (WORKERS=2)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-soak: $(DEV) ## the long tests: 10,000 messages under 20 kills, on both databases
+soak: $(DEV) ## the long runs: SEEDS=1000 of the simulation, 20 kills over 10,000 messages twice
+	$(BIN)/python -m tests.scenarios.simulation --seeds $(SEEDS) --jobs $(WORKERS)
 	$(BIN)/python -m tests.scenarios.kill --messages 10000 --kills 20 --drop 0.05 --database sqlite
 	$(BIN)/python -m tests.scenarios.kill --messages 10000 --kills 20 --drop 0.05 --database postgres
 

@@ -71,8 +71,8 @@ _PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
 class Gateway:
     """One process of the gateway: its roles over one database.
 
-    `start` before use and `stop` afterwards, in the same event loop. `clock`, `ids`, `random` and
-    `provider` are handed in by tests.
+    `start` before use and `stop` afterwards, in the same event loop. `clock`, `ids`, `random`,
+    `provider` and `database` are handed in by tests.
     """
 
     def __init__(
@@ -83,10 +83,11 @@ class Gateway:
         ids: Ids | None = None,
         random: Random | None = None,
         provider: Provider | None = None,
+        database: Database | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.database = open_database(settings.database_url.get_secret_value())
+        self.database = database or open_database(settings.database_url.get_secret_value())
         self.commits = GroupCommit(self.database)
         self.runners: list[Runner] = []
         self._ids = ids or Ids()

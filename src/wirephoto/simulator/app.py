@@ -30,10 +30,16 @@ class Simulator:
     """The provider's documented HTTP interface, and what follows after its 202.
 
     Give it a clock that a test owns, and delays, retries and limits follow that clock. Call
-    `start`, then `stop` in the same event loop; it may be started again, and remembers.
+    `start`, then `stop` in the same event loop; it may be started again, and remembers. Where no
+    socket shall be used, hand in an `outward` that is open, and call `messages` instead.
     """
 
-    def __init__(self, settings: SimulatorSettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        clock: Clock | None = None,
+        outward: Outward | None = None,
+    ) -> None:
         self.settings = settings
         self.board = SwitchBoard(settings.switches)
         self.ledger = Ledger(settings.records_max)
@@ -42,7 +48,7 @@ class Simulator:
         self._clock = clock or SystemClock()
         self._ids = seeded_source(settings.seed, "inbound")
         self._running: AsyncExitStack | None = None
-        self._outward = Outward()
+        self._outward = outward or Outward()
         self._chores = Chores()
         self._postbox = Postbox(
             settings=settings,
@@ -61,7 +67,7 @@ class Simulator:
             chores=self._chores,
         )
         gate = Gate(settings=settings, clock=self._clock, board=self.board, ledger=self.ledger)
-        self._messages = MessageRoutes(
+        self.messages = MessageRoutes(
             settings=settings,
             clock=self._clock,
             board=self.board,
@@ -155,8 +161,8 @@ class Simulator:
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
-        application.router.add_post("/v1/messages", self._messages.post)
-        application.router.add_patch("/v1/messages/{message_uuid}", self._messages.patch)
+        application.router.add_post("/v1/messages", self.messages.post)
+        application.router.add_patch("/v1/messages/{message_uuid}", self.messages.patch)
         application.router.add_get("/v2/reports/records", self._reports.get, allow_head=False)
         application.add_routes(self._control.routes())
         return application

@@ -1,5 +1,6 @@
 """The HTTP client for webhooks and media fetches: there while the simulator runs."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -9,9 +10,13 @@ _CONNECTIONS_MAX = 256
 
 
 class Outward:
-    """Opens with the simulator and closes with it; between two runs nothing can be reached."""
+    """Opens with the simulator and closes with it; between two runs nothing can be reached.
 
-    def __init__(self) -> None:
+    `open_session` makes the session; a test may have one that reaches no network.
+    """
+
+    def __init__(self, open_session: Callable[[], aiohttp.ClientSession] | None = None) -> None:
+        self._open_session = open_session or _open_session
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -21,10 +26,7 @@ class Outward:
         return self._session
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._session = self._open_session()
         return self
 
     async def __aexit__(
@@ -36,3 +38,10 @@ class Outward:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _open_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )

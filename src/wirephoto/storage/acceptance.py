@@ -97,7 +97,7 @@ async def accept(tx: Transaction, items: Sequence[Acceptance]) -> list[Accepted]
     stored = [entry for entry, before in zip(entries, known, strict=True) if before is None]
     await insert_messages(tx, [entry.message for entry in stored])
     await insert_events(tx, [entry.event for entry in stored])
-    for state in {entry.message.state for entry in stored}:
+    for state in dict.fromkeys(entry.message.state for entry in stored):
         await tx.notify(state.value)
     results, place = [], 0
     for item, before in zip(items, earlier, strict=True):

@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -58,6 +58,8 @@ _ENCODER = msgspec.json.Encoder()
 
 Statement = Callable[["Database"], Executable]
 """A function that builds a statement for a database; built once, then kept."""
+Connect = Callable[[str], Awaitable[Any]]
+"""Opens a SQLite file at a path; what it gives has the interface of the driver's connections."""
 
 
 class Transaction:
@@ -108,7 +110,7 @@ class Database:
         self.patience_s = TRANSACTION_S_MAX if self.is_postgres else None
         self._built: dict[Statement, Executable] = {}
         self._insert_sql: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._bells: dict[str, set[asyncio.Event]] = {}
+        self._bells: dict[str, dict[asyncio.Event, None]] = {}
         self._listener = self._make_listener() if self.is_postgres else None
 
     @contextlib.asynccontextmanager
@@ -123,7 +125,8 @@ class Database:
             async with asyncio.timeout(self.patience_s), self.writer.begin() as connection:
                 transaction = Transaction(self, connection)
                 yield transaction
-        self.ring(*transaction.rings)
+        # In an order that no hash decides: a run that is replayed must wake the same ones first.
+        self.ring(*sorted(transaction.rings))
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -196,7 +199,7 @@ class Database:
         """Return an event that is set whenever one of `topics` is notified."""
         rung = asyncio.Event()
         for topic in topics:
-            self._bells.setdefault(topic, set()).add(rung)
+            self._bells.setdefault(topic, {})[rung] = None
         return rung
 
     @contextlib.contextmanager
@@ -206,7 +209,7 @@ class Database:
         try:
             yield rung
         finally:
-            self._bells[topic].discard(rung)
+            self._bells[topic].pop(rung, None)
             if not self._bells[topic]:
                 del self._bells[topic]
 
@@ -274,15 +277,17 @@ def is_storable(*texts: str | None) -> bool:
     return not any("\x00" in text for text in texts if text is not None)
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, connect: Connect | None = None) -> Database:
     """Return the database at `sqlite:///PATH` or `postgresql://…`; connects on first use.
+
+    `connect` stands in for SQLite's driver where a test owns the disk.
 
     Raises:
         StorageUnavailable: the folder of a SQLite file cannot be made.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(Path(parsed.database or ""))
+        return _open_sqlite(Path(parsed.database or ""), connect)
     engine = create_async_engine(
         parsed.set(drivername="postgresql+asyncpg"),
         pool_size=READERS_MAX,
@@ -292,21 +297,19 @@ def open_database(url: str) -> Database:
     return Database(engine, engine)
 
 
-def _open_sqlite(path: Path) -> Database:
+def _open_sqlite(path: Path, connect: Connect | None) -> Database:
     """Writes share one connection, for SQLite has one writer; readers never wait for it (WAL)."""
     with unavailable_is_typed():
         path.parent.mkdir(parents=True, exist_ok=True)
-    address = URL.create("sqlite+aiosqlite", database=str(path))
-    writer = create_async_engine(
-        address, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, hide_parameters=True
-    )
-    reader = create_async_engine(
-        address,
+    engine = partial(
+        create_async_engine,
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        async_creator=partial(connect, str(path)) if connect else None,
         poolclass=AsyncAdaptedQueuePool,
-        pool_size=READERS_MAX,
         max_overflow=0,
         hide_parameters=True,
     )
+    writer, reader = engine(pool_size=1), engine(pool_size=READERS_MAX)
     _switch_to_wal(path)
     _configure_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
     _configure_sqlite(reader, begin="BEGIN", query_only=True)

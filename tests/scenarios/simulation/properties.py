@@ -1,0 +1,241 @@
+"""What must hold when a run is over: each function yields what does not.
+
+Everything has been repaired by then, every webhook was delivered, every customer has its answer.
+The oracle of what was sent is the provider's ledger, never our own database.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from tests.scenarios.simulation.evidence import Evidence, Order
+from tests.scenarios.simulation.records import Records, Row, at
+from wirephoto.domain.event import EVENT_TYPES
+from wirephoto.domain.message import AttemptState, MessageState
+from wirephoto.simulator.ledger import Accepted, Ledger
+from wirephoto.simulator.recipients import Ending, behaviour_of
+
+RATE_SLACK_S = 0.1
+LONG_ENOUGH = timedelta(minutes=30)
+"""Longer than it takes to send everything once nothing fails."""
+_RESTING = frozenset({MessageState.SUBMITTED, MessageState.UNCONFIRMED})
+_PERMITS_ANOTHER = frozenset({AttemptState.REJECTED, AttemptState.UNDELIVERABLE})
+_TOLD = {event_type.removeprefix("message.") for event_type in EVENT_TYPES}
+
+
+@dataclass(slots=True)
+class Findings:
+    """A finished run, as the properties look at it."""
+
+    evidence: Evidence
+    ledger: Ledger
+    rates: dict[str, float]
+    calm_at: datetime
+    """Since when nothing fails any more."""
+    messages: dict[str, Row]
+    attempts: dict[str, list[Row]]
+    accepted: dict[str, Accepted]
+    """What the provider accepted, by `client_ref`."""
+    states: dict[str, list[str]]
+    """The states that each message went through."""
+    events: dict[str, list[Row]]
+
+    def of(self, order: Order) -> list[Row]:
+        """Return the messages that were made of an order."""
+        return [row for row in self.messages.values() if row.text == order.reference]
+
+    def accepted_of(self, message: Row) -> list[Row]:
+        """Return the attempts of a message that the provider accepted."""
+        return [row for row in self.attempts[message.id] if row.client_ref in self.accepted]
+
+    def fate_of(self, attempt: Row) -> str:
+        """Return what the provider says became of an accepted attempt."""
+        return self.ledger.state_of(self.accepted[attempt.client_ref].message_uuid)
+
+
+def gather(
+    evidence: Evidence,
+    ledger: Ledger,
+    records: Records,
+    *,
+    rates: dict[str, float],
+    calm_at: datetime,
+) -> Findings:
+    """Read everything once."""
+    attempts, events = defaultdict(list), defaultdict(list)
+    for row in records.attempts():
+        attempts[row.message_id].append(row)
+    for row in records.events():
+        events[row.message_id].append(row)
+    states: dict[str, list[str]] = defaultdict(list)
+    for move in records.moves():
+        if move.kind == "message" and move.before != move.after:
+            states[move.id].append(move.after)
+    return Findings(
+        evidence=evidence,
+        ledger=ledger,
+        rates=rates,
+        calm_at=calm_at,
+        messages={row.id: row for row in records.messages()},
+        attempts=attempts,
+        accepted={str(message.client_ref): message for message in ledger.accepted},
+        states=states,
+        events=events,
+    )
+
+
+def nothing_is_sent_twice(found: Findings) -> Iterator[str]:
+    """A message goes out again only after the carrier has said that it did not arrive."""
+    for client_ref, count in found.ledger.repeated_client_refs().items():
+        yield f"{client_ref} was accepted {count} times"
+    for message in found.messages.values():
+        for attempt, later in pairwise(found.accepted_of(message)):
+            refused = AttemptState(attempt.state) in _PERMITS_ANOTHER
+            if not refused or found.fate_of(attempt) not in _PERMITS_ANOTHER:
+                yield f"{message.id} was accepted again as {later.client_ref}"
+
+
+def no_rate_is_exceeded(found: Findings) -> Iterator[str]:
+    """In any window of w seconds at most rate * (w + 0.1) + 1 requests leave."""
+    left = sorted(found.evidence.departures)
+    for name, rate in found.rates.items():
+        for first in range(len(left)):
+            for last in range(first + 1, len(left)):
+                window_s = (left[last] - left[first]) / timedelta(seconds=1)
+                if last - first + 1 > rate * (window_s + RATE_SLACK_S) + 1 + 1e-6:
+                    yield f"{name}: {last - first + 1} requests left within {window_s:.3f} s"
+                    return
+
+
+def nothing_is_lost(found: Findings) -> Iterator[str]:
+    """What was promised is stored, and everything ends, rests or is visibly in doubt."""
+    for order in found.evidence.orders:
+        for message_id in order.promised:
+            if message_id not in found.messages:
+                yield f"{message_id} was promised and is gone"
+    for message in found.messages.values():
+        state = MessageState(message.state)
+        if not state.is_final and state not in _RESTING:
+            yield f"{message.id} was left {state}"
+        for attempt in found.attempts[message.id]:
+            if attempt.state == AttemptState.SENDING:
+                yield f"{attempt.id} was left sending"
+
+
+def nothing_is_forgotten(found: Findings) -> Iterator[str]:
+    """A message that lived on in calm weather goes out; only a stubborn recipient's grows old."""
+    for message in found.messages.values():
+        had_time = at(message, "expires_at") > found.calm_at + LONG_ENOUGH
+        if message.state == MessageState.EXPIRED and had_time:
+            yield f"{message.id} was left to expire"
+
+
+def doubt_is_about_what_was_not_taken(found: Findings) -> Iterator[str]:
+    """What the provider took is settled by its receipts; what stays in doubt it never took."""
+    for message in found.messages.values():
+        silent = behaviour_of(message.recipient.removeprefix("+")).ending is Ending.SILENT
+        for attempt in found.attempts[message.id]:
+            doubtful = attempt.state == AttemptState.UNCONFIRMED
+            if doubtful and attempt.client_ref in found.accepted and not silent:
+                yield f"{attempt.id} of {message.id} is in doubt, and the provider accepted it"
+        if message.state == MessageState.UNCONFIRMED and not silent:
+            latest = found.attempts[message.id][-1]
+            if latest.client_ref in found.accepted:
+                yield f"{message.id} is in doubt, and the provider accepted it"
+
+
+def a_cancel_is_kept(found: Findings) -> Iterator[str]:
+    """Nothing of a message goes out that its customer was told is canceled, or will never go."""
+    for order in found.evidence.orders:
+        for message in found.of(order):
+            for attempt in found.accepted_of(message):
+                undone = found.fate_of(attempt) in _PERMITS_ANOTHER
+                if order.is_canceled and not undone:
+                    yield f"{message.id} was canceled, and accepted as {attempt.client_ref}"
+                if order.will_never_go and not undone:
+                    yield f"{message.id} would never go, and was accepted"
+        for message in found.of(order):
+            if order.is_canceled and message.state != MessageState.CANCELED:
+                yield f"{message.id} was canceled and is {message.state}"
+
+
+def one_key_is_one_message(found: Findings) -> Iterator[str]:
+    """However often a request is repeated, and it is answered the same each time."""
+    uuids = {accepted.message_uuid for accepted in found.accepted.values()}
+    for order in found.evidence.orders:
+        count = len(found.of(order))
+        if len(order.promised) > 1 or count > (1 if order.key else order.tries):
+            yield f"{order.reference}: {count} messages, promised {list(order.promised)}"
+        if len(order.answers) > 1:
+            yield f"{order.reference} was answered differently: {list(order.answers)}"
+        if order.is_refused and count:
+            yield f"{order.reference} was refused and is stored"
+        if not order.provider_ids.keys() <= uuids:
+            yield f"{order.reference} was told an id that the provider does not know"
+
+
+def the_timeline_tells_the_story(found: Findings) -> Iterator[str]:
+    """Each move is told once, in order; the last word is the state, and is said once."""
+    for message in found.messages.values():
+        told = [event.type.removeprefix("message.") for event in found.events[message.id]]
+        moved = [state for state in found.states[message.id] if state in _TOLD]
+        # A claim that is given back is no news.
+        told_of = _without_releases(found.states[message.id])
+        if told != told_of:
+            yield f"{message.id} went {moved} and told {told}"
+        if told[-1:] != [message.state]:
+            yield f"{message.id} is {message.state} and told {told}"
+        final = [state for state in told if MessageState(state).is_final]
+        if len(final) > 1 and final != [MessageState.DELIVERED, MessageState.READ]:
+            yield f"{message.id} ended more than once: {told}"
+
+
+def _without_releases(states: list[str]) -> list[str]:
+    told: list[str] = []
+    for place, state in enumerate(states):
+        released = state == MessageState.QUEUED and states[place - 1 : place] == ["claimed"]
+        if state in _TOLD and not released:
+            told.append(state)
+    return told
+
+
+def what_arrived_is_delivered(found: Findings) -> Iterator[str]:
+    """A delivery on any attempt ends its message, unless it had ended before."""
+    for message in found.messages.values():
+        for attempt in found.accepted_of(message):
+            uuid = found.accepted[attempt.client_ref].message_uuid
+            delivered_at = found.evidence.delivered_at.get(uuid)
+            if delivered_at is None or message.state in (
+                MessageState.DELIVERED,
+                MessageState.READ,
+            ):
+                continue
+            final = MessageState(message.state).is_final
+            if not final or at(message, "final_at") > delivered_at:
+                yield f"{message.id} is {message.state}, and {uuid} was delivered"
+
+
+def what_the_provider_said_is_known(found: Findings) -> Iterator[str]:
+    """Each accepted attempt ends as the provider says that it ended."""
+    for message in found.messages.values():
+        silent = behaviour_of(message.recipient.removeprefix("+")).ending is Ending.SILENT
+        for attempt in found.accepted_of(message):
+            said = found.fate_of(attempt)
+            if not silent and attempt.state != said:
+                yield f"{attempt.id} is {attempt.state}, and the provider says {said}"
+
+
+PROPERTIES = (
+    nothing_is_sent_twice,
+    no_rate_is_exceeded,
+    nothing_is_lost,
+    nothing_is_forgotten,
+    doubt_is_about_what_was_not_taken,
+    a_cancel_is_kept,
+    one_key_is_one_message,
+    the_timeline_tells_the_story,
+    what_arrived_is_delivered,
+    what_the_provider_said_is_known,
+)
