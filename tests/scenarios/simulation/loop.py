@@ -1,11 +1,10 @@
 """An event loop without threads, sockets or real time: a seed orders what is ready."""
 
 import asyncio
-import contextlib
 import heapq
 import threading
 import zlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from datetime import datetime, timedelta
 from random import Random
@@ -43,6 +42,8 @@ class Fate:
 
 FATE: ContextVar[Fate | None] = ContextVar("fate", default=None)
 """Whose code runs; None is the world outside: customers, the provider, the network."""
+RESTING: ContextVar[bool] = ContextVar("resting", default=False)
+"""Whether a timer only ends a rest: then whoever rests looks whether there is work."""
 
 
 class NumberedTask(asyncio.Task[Any]):
@@ -77,7 +78,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self.digest = 0
         """A checksum over the order of all steps: two runs that agree in it took the same way."""
-        self._busy: dict[Fate | None, int] = {}
         self.burying = False
         self.leap: Callable[[float], float] = lambda when: when
         self.faults: list[str] = []
@@ -88,29 +88,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Return the seconds since the run began."""
         return self._now
 
-    def next_outside(self) -> float:
-        """Return when the world outside does something next, or infinity."""
-        timers = [
-            timer.when()
-            for timer in self._scheduled
-            if not timer.cancelled() and timer._context.get(FATE) is None
-        ]
+    def next_event(self) -> float:
+        """Return when something happens next other than the end of an idle rest, or infinity."""
+        timers = [timer.when() for timer in self._scheduled if self._is_awaited(timer)]
         return min(timers, default=float("inf"))
 
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether a call to a disk or over a network is under way."""
-        return any(count for fate, count in self._busy.items() if fate is None or not fate.dead)
-
-    @contextlib.contextmanager
-    def occupied(self) -> Iterator[None]:
-        """Count a call that is under way for as long as the block runs."""
-        fate = FATE.get()
-        self._busy[fate] = self._busy.get(fate, 0) + 1
-        try:
-            yield
-        finally:
-            self._busy[fate] -= 1
+    def _is_awaited(self, timer: asyncio.TimerHandle) -> bool:
+        fate = timer._context.get(FATE)
+        dead = fate is not None and fate.dead
+        return not (timer.cancelled() or dead or timer._context.get(RESTING))
 
     def outside(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
         """Run `work` as a task of the world outside, whoever asks for it."""
@@ -245,4 +231,8 @@ class LoopClock:
         """Return after `seconds`; what is buried does not wait."""
         if self._loop.burying:
             raise asyncio.CancelledError
+        task = asyncio.current_task()
+        if seconds > 0 and task and task.get_coro().__qualname__ == LoopClock.sleep.__qualname__:
+            # A task that does nothing but sleep: the rest of a duty, which a bell may end.
+            RESTING.set(True)
         await asyncio.sleep(max(0.0, seconds))  # noqa: TID251 - of the loop's own time

@@ -44,18 +44,17 @@ class Link:
             TimeoutError: there was none in time, likewise.
         """
         weather = self.weather
-        with self.loop.occupied():
-            await self.clock.sleep(weather.network_s())
-            if weather.strikes(lost / 2):
-                raise Broken("lost on its way")
-            if self.host is None or self.host.process is None:
-                raise Broken("connection refused")
-            async with asyncio.timeout(timeout_s):
-                answer = await self.host.process.ask(request)
-            await self.clock.sleep(weather.network_s())
-            if weather.strikes(lost / 2):
-                raise Broken("answer lost")
-            return answer
+        await self.clock.sleep(weather.network_s())
+        if weather.strikes(lost / 2):
+            raise Broken("lost on its way")
+        if self.host is None or self.host.process is None:
+            raise Broken("connection refused")
+        async with asyncio.timeout(timeout_s):
+            answer = await self.host.process.ask(request)
+        await self.clock.sleep(weather.network_s())
+        if weather.strikes(lost / 2):
+            raise Broken("answer lost")
+        return answer
 
 
 class ProviderLine:
@@ -75,42 +74,40 @@ class ProviderLine:
             raise asyncio.CancelledError
         body = wire.request_body(submission)
         link.evidence.departed(submission.client_ref)
-        with link.loop.occupied():
-            if link.weather.strikes(link.weather.faults.provider_unreachable):
-                return wire.broken_connection(written=False, detail="connection refused")
-            answered: asyncio.Future[Any] = link.loop.create_future()
-            carrying = self._carry(body, answered, FATE.get())
-            link.loop.outside(carrying, name=f"post {submission.client_ref}")
-            try:
-                async with asyncio.timeout(timeout_s):
-                    response = await answered
-            except TimeoutError:
-                return wire.broken_connection(written=True, detail="no answer", timed_out=True)
-            except Broken as error:
-                return wire.broken_connection(written=True, detail=str(error))
-            return wire.read_answer(response.status, response.headers, response.body)
+        if link.weather.strikes(link.weather.faults.provider_unreachable):
+            return wire.broken_connection(written=False, detail="connection refused")
+        answered: asyncio.Future[Any] = link.loop.create_future()
+        carrying = self._carry(body, answered, FATE.get())
+        link.loop.outside(carrying, name=f"post {submission.client_ref}")
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await answered
+        except TimeoutError:
+            return wire.broken_connection(written=True, detail="no answer", timed_out=True)
+        except Broken as error:
+            return wire.broken_connection(written=True, detail=str(error))
+        return wire.read_answer(response.status, response.headers, response.body)
 
     async def _carry(self, body: bytes, answered: "asyncio.Future[Any]", fate: Fate | None) -> None:
         """Bring a request to the provider and its answer back, whoever still waits for it."""
         link, weather = self._link, self._link.weather
-        with link.loop.occupied():
-            await link.clock.sleep(weather.network_s())
-            torn = fate is not None and fate.dead and weather.strikes(0.5)
-            if torn or weather.strikes(weather.faults.provider_lost_before):
-                return _break(answered, "reset before it was read")
-            link.evidence.arrived(body)
-            request = _Post(body, CIMultiDict({"Authorization": self._authorization}))
-            response: Any = await self._simulator.messages.post(request)  # type: ignore[arg-type]
-            if request.transport.closed:
-                return _break(answered, "closed by the provider")
-            await link.clock.sleep(weather.network_s())
-            if weather.strikes(weather.faults.provider_late):
-                await link.clock.sleep(weather.between(0.1, 20.0))
-            if weather.strikes(weather.faults.provider_lost_after):
-                return _break(answered, "answer lost")
-            if not answered.done():
-                answered.set_result(response)
-            return None
+        await link.clock.sleep(weather.network_s())
+        torn = fate is not None and fate.dead and weather.strikes(0.5)
+        if torn or weather.strikes(weather.faults.provider_lost_before):
+            return _break(answered, "reset before it was read")
+        link.evidence.arrived(body)
+        request = _Post(body, CIMultiDict({"Authorization": self._authorization}))
+        response: Any = await self._simulator.messages.post(request)  # type: ignore[arg-type]
+        if request.transport.closed:
+            return _break(answered, "closed by the provider")
+        await link.clock.sleep(weather.network_s())
+        if weather.strikes(weather.faults.provider_late):
+            await link.clock.sleep(weather.between(0.1, 20.0))
+        if weather.strikes(weather.faults.provider_lost_after):
+            return _break(answered, "answer lost")
+        if not answered.done():
+            answered.set_result(response)
+        return None
 
 
 def _break(answered: "asyncio.Future[Any]", why: str) -> None:

@@ -1,6 +1,6 @@
 """Bugs planted into the gateway, one at a time: a simulation that finds none of them is no proof.
 
-Each is a mistake that somebody could make. `docs/reliability.md` lists them.
+Each is a mistake that somebody could make. `docs/simulation.md` lists them.
 """
 
 import asyncio

@@ -84,12 +84,6 @@ class Process:
         self.fate.spawn(self._handle(request, answer), name=f"{request.method} {request.path}")
         return answer
 
-    @property
-    def in_flight(self) -> int:
-        """Return how many messages it is sending."""
-        dispatcher = self.gateway and self.gateway.dispatcher
-        return dispatcher.in_flight if dispatcher and not self.fate.dead else 0
-
     async def _run(self) -> None:
         try:
             await self._serve()

@@ -54,6 +54,10 @@ class Findings:
         """Return what the provider says became of an accepted attempt."""
         return self.ledger.state_of(self.accepted[attempt.client_ref].message_uuid)
 
+    def permits_another(self, attempt: Row) -> bool:
+        """Tell whether an accepted attempt did not arrive, as the provider says and we know."""
+        return {attempt.state, self.fate_of(attempt)} <= _PERMITS_ANOTHER
+
 
 def gather(
     evidence: Evidence,
@@ -92,8 +96,7 @@ def nothing_is_sent_twice(found: Findings) -> Iterator[str]:
         yield f"{client_ref} was accepted {count} times"
     for message in found.messages.values():
         for attempt, later in pairwise(found.accepted_of(message)):
-            refused = AttemptState(attempt.state) in _PERMITS_ANOTHER
-            if not refused or found.fate_of(attempt) not in _PERMITS_ANOTHER:
+            if not found.permits_another(attempt):
                 yield f"{message.id} was accepted again as {later.client_ref}"
 
 
@@ -151,11 +154,9 @@ def a_cancel_is_kept(found: Findings) -> Iterator[str]:
     for order in found.evidence.orders:
         for message in found.of(order):
             for attempt in found.accepted_of(message):
-                undone = found.fate_of(attempt) in _PERMITS_ANOTHER
-                if order.is_canceled and not undone:
-                    yield f"{message.id} was canceled, and accepted as {attempt.client_ref}"
-                if order.will_never_go and not undone:
-                    yield f"{message.id} would never go, and was accepted"
+                promised = order.is_canceled or order.will_never_go
+                if promised and not found.permits_another(attempt):
+                    yield f"{message.id} was not to go, and was accepted"
         for message in found.of(order):
             if order.is_canceled and message.state != MessageState.CANCELED:
                 yield f"{message.id} was canceled and is {message.state}"
@@ -180,10 +181,8 @@ def the_timeline_tells_the_story(found: Findings) -> Iterator[str]:
     """Each move is told once, in order; the last word is the state, and is said once."""
     for message in found.messages.values():
         told = [event.type.removeprefix("message.") for event in found.events[message.id]]
-        moved = [state for state in found.states[message.id] if state in _TOLD]
-        # A claim that is given back is no news.
-        told_of = _without_releases(found.states[message.id])
-        if told != told_of:
+        moved = _without_releases(found.states[message.id])
+        if told != moved:
             yield f"{message.id} went {moved} and told {told}"
         if told[-1:] != [message.state]:
             yield f"{message.id} is {message.state} and told {told}"
@@ -193,6 +192,7 @@ def the_timeline_tells_the_story(found: Findings) -> Iterator[str]:
 
 
 def _without_releases(states: list[str]) -> list[str]:
+    """Return the moves that are news: a claim is not, nor is one that is given back."""
     told: list[str] = []
     for place, state in enumerate(states):
         released = state == MessageState.QUEUED and states[place - 1 : place] == ["claimed"]

@@ -36,7 +36,7 @@ SETTLE_S_MAX = 6 * 3600.0
 """How long everything may take to come to rest once nothing fails any more."""
 QUIET_S = 30.0
 """How long it stays at rest before it is judged."""
-LEAP_S_MAX = 300.0
+LEAP_S_MIN, LEAP_S_MAX = 0.5, 300.0
 CALM = {"fault_rates": {}, "outage": None, "account_fault": None, "rate_per_s": None}
 
 
@@ -221,15 +221,15 @@ class World:
         self.journal.blame(f"no rest: {left[:5]}")
 
     def _leap(self, when: float) -> float:
-        """Skip what idle duties would do; further each time, as long as nothing changes."""
-        process = self.host.process
+        """Skip rests in which idle duties look for work; more each time, while nothing changes."""
         version = self.records.version()
         if version != self._version:
-            self._version, self._leap_s = version, 0.25
-        if self.loop.is_busy or (process and process.in_flight):
+            self._version, self._leap_s = version, LEAP_S_MIN
+        event_at = self.loop.next_event()
+        if event_at <= when:
             return when
         self._leap_s = min(LEAP_S_MAX, self._leap_s * 2)
-        return min(self.loop.next_outside(), self.loop.time() + self._leap_s)
+        return min(event_at, self.loop.time() + self._leap_s)
 
     def _judge(self) -> None:
         settings = self.plan.settings

@@ -53,19 +53,18 @@ class Disk:
         """Do `function` once the weather allows; `act` says what it is."""
         if self._loop.burying:
             raise asyncio.CancelledError
-        with self._loop.occupied():
-            weather = self.weather
-            await asyncio.sleep(weather.disk_pause_s())  # noqa: TID251 - of the loop's own time
-            if weather.disk_fails(act):
-                raise weather.disk_error(_FAULTS)
-            result = function()
-            if act != "commit":
-                return result
-            self.committed()
-            await asyncio.sleep(weather.disk_pause_s())  # noqa: TID251 - of the loop's own time
-            if weather.commit_is_unanswered():
-                raise weather.disk_error(_FAULTS)
+        weather = self.weather
+        await asyncio.sleep(weather.disk_pause_s())  # noqa: TID251 - of the loop's own time
+        if weather.disk_fails(act):
+            raise weather.disk_error(_FAULTS)
+        result = function()
+        if act != "commit":
             return result
+        self.committed()
+        await asyncio.sleep(weather.disk_pause_s())  # noqa: TID251 - of the loop's own time
+        if weather.commit_is_unanswered():
+            raise weather.disk_error(_FAULTS)
+        return result
 
 
 class InlineConnection:
