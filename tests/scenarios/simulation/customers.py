@@ -74,7 +74,7 @@ class Customer:
     async def send_and_cancel(self) -> None:
         """Ask for a message and take it back, at once or after a while."""
         order = await self.send()
-        await self._rest(self._random.choice((0.0, 0.1, 1.0)))
+        await self._rest(self._random.choice((0.0, 0.3, 1.0)))
         for message_id in order.promised:
             request = _post(f"/v1/messages/{message_id}/cancel", None, None)
             await self._insist(order, request, self._read_cancel)

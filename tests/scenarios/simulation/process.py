@@ -90,7 +90,9 @@ class Process:
         except StorageUnavailable as error:
             self._journal.note(self.fate.name, f"gives up: {error}")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
-            self._journal.blame(f"{self.fate.name} ended with {error!r}")
+            # What is killed and then buried may stumble over what its successors left.
+            if not self.fate.dead:
+                self._journal.blame(f"{self.fate.name} ended with {error!r}")
         self._journal.note(self.fate.name, "has stopped")
         self._end()
 

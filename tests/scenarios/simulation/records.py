@@ -174,7 +174,7 @@ def _schema() -> bytes:
 
 def _migrate(url: str) -> None:
     loop = SimulatedLoop(Random(0), disorder=0.0)
-    disk = Disk(loop, Weather(Random(0), Faults(), 0.0))
+    disk = Disk(loop, Weather(Random(0), Faults()))
 
     async def migrate() -> None:
         database = open_database(url, connect=disk.connect)

@@ -110,7 +110,9 @@ class World:
         journal.note("seed", f"{seed}: {plan}")
         new_file(path)
         self.records = Records(path)
-        self._weather = Weather(Random(random.random()), plan.faults, plan.network_s)
+        self._weather = Weather(
+            Random(random.random()), plan.faults, network_s=plan.network_s, disk_s=plan.disk_s
+        )
         self._disk = Disk(loop, self._weather)
         evidence = Evidence(clock, journal, self.records)
         self._disk.committed = evidence.committed

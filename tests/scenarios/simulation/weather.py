@@ -48,6 +48,8 @@ class Plan:
     disorder: float
     network_s: float
     """What a message between two machines takes at most, where nothing is wrong."""
+    disk_s: float
+    """What a call of the disk takes at most, likewise: while it does, everything else goes on."""
     crashes: int
     steps_to_crash: int
     """A process dies within so many of its steps, as long as there are `crashes` left."""
@@ -78,6 +80,7 @@ def draw_plan(random: Random) -> Plan:
         faults=_draw_faults(random),
         disorder=random.choice((0.0, 0.1, 0.5, 1.0)),
         network_s=random.choice((0.002, 0.02, 0.1)),
+        disk_s=random.choice((0.0, 0.002, 0.01)),
         crashes=random.choice((0, 1, 2, 4)),
         steps_to_crash=random.choice((100, 500, 2500)),
         stops=random.choice((0, 0, 1)),
@@ -147,9 +150,12 @@ def draw_outage(random: Random) -> dict[str, Any]:
 class Weather:
     """The faults as they are at the moment, drawn whenever something leaves the process."""
 
-    def __init__(self, random: Random, faults: Faults, network_s: float) -> None:
+    def __init__(
+        self, random: Random, faults: Faults, *, network_s: float = 0.0, disk_s: float = 0.0
+    ) -> None:
         self._random = random
         self._network_s = network_s
+        self._disk_s = disk_s
         self.faults = faults
         self.disk_is_broken = False
 
@@ -168,8 +174,9 @@ class Weather:
 
     def disk_pause_s(self) -> float:
         """Return how long the disk takes."""
-        faults = self.faults
-        return self._random.random() * faults.disk_slow_s if self.strikes(faults.disk_slow) else 0.0
+        slow = self.strikes(self.faults.disk_slow)
+        most_s = self.faults.disk_slow_s if slow else self._disk_s
+        return self._random.random() * most_s if most_s else 0.0
 
     def disk_fails(self, act: str) -> bool:
         """Tell whether a call fails before it does anything."""
