@@ -8,7 +8,7 @@ import sys
 import typer
 
 from wirephoto import __version__
-from wirephoto.cli import database, demo, documents, keys, send, serve, simulate
+from wirephoto.cli import audit, database, demo, documents, keys, send, serve, simulate
 from wirephoto.errors import SettingsInvalid, StorageUnavailable, WirephotoError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("send")(send.send)
+app.command("audit")(audit.audit)
 app.command("openapi")(documents.openapi)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")

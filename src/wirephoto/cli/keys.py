@@ -19,6 +19,7 @@ from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, Settings, load_settings
 from wirephoto.domain.api_key import KeyMode, Scope, key_hash, key_hint, make_key
 from wirephoto.ids import Ids
+from wirephoto.storage.audit import AuditEntry, insert_audit
 from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
 from wirephoto.storage.schema import DEFAULT_TENANT
 
@@ -73,6 +74,7 @@ async def create_key(settings: Settings, name: str, scopes: list[Scope]) -> tupl
     try:
         async with database.transaction() as tx:
             await insert_key(tx, stored)
+            await insert_audit(tx, [_entry("key.create", stored.id, now, name=name)])
     finally:
         await database.close()
     return stored.id, key
@@ -126,10 +128,27 @@ async def _list(settings: Settings) -> list[ApiKey]:
 async def _revoke(settings: Settings, key_id: str) -> bool:
     database = await open_current(settings.database_url)
     try:
+        now = SystemClock().now()
         async with database.transaction() as tx:
-            return await revoke_key(tx, DEFAULT_TENANT, key_id, SystemClock().now())
+            revoked = await revoke_key(tx, DEFAULT_TENANT, key_id, now)
+            if revoked:
+                await insert_audit(tx, [_entry("key.revoke", key_id, now)])
+            return revoked
     finally:
         await database.close()
+
+
+def _entry(act: str, key_id: str, now: datetime, **detail: str) -> AuditEntry:
+    """Return what the audit trail keeps of an act at this command line."""
+    return AuditEntry(
+        id=Ids().new("aud", now),
+        tenant_id=DEFAULT_TENANT,
+        actor="cli",
+        act=act,
+        object=key_id,
+        at=now,
+        detail=detail,
+    )
 
 
 def _day(instant: datetime | None) -> str:
