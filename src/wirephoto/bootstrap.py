@@ -37,7 +37,7 @@ from wirephoto.engine.loop import Duty, Runner
 from wirephoto.engine.maintenance import Expirer, Overdue, Pruner, Rescuer
 from wirephoto.engine.preparation import Preparation
 from wirephoto.engine.receipts import ReceiptRules, Receipts
-from wirephoto.engine.reconciliation import Reconciler
+from wirephoto.engine.reconciliation import Reconciler, Records
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
 from wirephoto.errors import SettingsInvalid
@@ -72,7 +72,7 @@ class Gateway:
     """One process of the gateway: its roles over one database.
 
     `start` before use and `stop` afterwards, in the same event loop. `clock`, `ids`, `random`,
-    `provider` and `database` are handed in by tests.
+    `provider`, `records` and `database` are handed in by tests.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Gateway:
         ids: Ids | None = None,
         random: Random | None = None,
         provider: Provider | None = None,
+        records: Records | None = None,
         database: Database | None = None,
     ) -> None:
         self.settings = settings
@@ -93,8 +94,9 @@ class Gateway:
         self._ids = ids or Ids()
         self._random = random or Random()  # noqa: S311 - jitter, not a secret
         self._client: VonageClient | None = None
-        self._records: ReportsClient | None = None
+        self._reports: ReportsClient | None = None
         self._provider = provider
+        self._records = records
         self._egress = Egress(clock, allow=settings.egress_allow)
         self._lock: TextIO | None = None
         self._lookout: Lookout | None = None
@@ -141,7 +143,7 @@ class Gateway:
                 closing.callback(self._lock.close)
             closing.push_async_callback(self.database.close)
             closing.push_async_callback(self._egress.close)
-            for client in (self._client, self._records):
+            for client in (self._client, self._reports):
                 if client:
                     closing.push_async_callback(client.close)
             closing.push_async_callback(self.commits.drain)
@@ -245,23 +247,23 @@ class Gateway:
         if policy.acts:
             yield Reconciler(
                 database=self.database,
-                records=self._make_records() if settings.reports else None,
+                records=(self._records or self._make_reports()) if settings.reports else None,
                 receipts=self._make_receipts(),
                 policy=policy,
                 clock=self.clock,
                 ids=self._ids,
             )
 
-    def _make_records(self) -> ReportsClient:
+    def _make_reports(self) -> ReportsClient:
         settings = self.settings
         assert settings.vonage_api_key, "required with WIREPHOTO_REPORTS"
         assert settings.vonage_api_secret, "goes with the key"
-        self._records = ReportsClient(
+        self._reports = ReportsClient(
             base_url=settings.vonage_base_url,
             api_key=settings.vonage_api_key,
             api_secret=settings.vonage_api_secret.get_secret_value(),
         )
-        return self._records
+        return self._reports
 
     def _make_receipts(self) -> Receipts:
         rules = ReceiptRules(

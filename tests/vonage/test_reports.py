@@ -15,7 +15,8 @@ from tests.vonage.raw_provider import HANG_UP, SILENCE, UUID, answer, provider
 from wirephoto.domain.look_up import LookUp
 from wirephoto.domain.outcome import ReceiptState
 from wirephoto.errors import ReportsUnavailable
-from wirephoto.vonage.reports import ANSWER_BYTES_MAX, PAGES_MAX, ReportsClient
+from wirephoto.vonage.inquiry import PAGES_MAX
+from wirephoto.vonage.reports import ANSWER_BYTES_MAX, ReportsClient
 
 OTHER = "cccccccc-bbbb-4ccc-8ddd-0123456789ab"
 SINCE = datetime(2026, 3, 1, 12, 0, 0, 700_400, tzinfo=UTC)

@@ -31,7 +31,8 @@ class Simulator:
 
     Give it a clock that a test owns, and delays, retries and limits follow that clock. Call
     `start`, then `stop` in the same event loop; it may be started again, and remembers. Where no
-    socket shall be used, hand in an `outward` that is open, and call `messages` instead.
+    socket shall be used, hand in an `outward` that is open, and call `messages` and
+    `reports` instead.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Simulator:
             gate=gate,
             carrier=carrier,
         )
-        self._reports = ReportRoutes(
+        self.reports = ReportRoutes(
             settings=settings, clock=self._clock, board=self.board, ledger=self.ledger, gate=gate
         )
         self._control = ControlRoutes(board=self.board, ledger=self.ledger, receive=self.receive)
@@ -163,7 +164,7 @@ class Simulator:
         application = web.Application(client_max_size=_BODY_BYTES_MAX)
         application.router.add_post("/v1/messages", self.messages.post)
         application.router.add_patch("/v1/messages/{message_uuid}", self.messages.patch)
-        application.router.add_get("/v2/reports/records", self._reports.get, allow_head=False)
+        application.router.add_get("/v2/reports/records", self.reports.get, allow_head=False)
         application.add_routes(self._control.routes())
         return application
 
