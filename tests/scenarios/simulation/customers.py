@@ -22,8 +22,8 @@ TRIES_MAX = 400
 PICTURE = "https://pictures.example.com/cat.jpg"
 _STUBBORN = ("31", "41", "42")
 """Recipients whose messages wait until they expire."""
-_MAGIC = tuple(each.digits for each in MAGIC_RECIPIENTS if each.digits not in _STUBBORN)
-_AREAS = ("212", "312", "415", "646")
+_NEVER_TAKEN = ("33", "34", "35", "37")
+"""Recipients whose messages stay in doubt, and under `at_least_once` are repeated likewise."""
 _AGAIN = frozenset({409, 503})
 
 
@@ -37,6 +37,8 @@ class Customer:
         self._random = random
         self._evidence: Evidence = link.evidence
         self._asked = 0
+        repeats = plan.settings["delivery"] == "at_least_once"
+        self._stubborn = _STUBBORN + _NEVER_TAKEN * repeats
 
     async def live(self) -> None:
         """Do what the plan says."""
@@ -49,13 +51,13 @@ class Customer:
     async def send(self) -> Order:
         """Ask for a message until it is answered."""
         order, body = self._new_order()
-        await self._insist(order, _post("/v1/messages", body, order.key), self._read_message)
+        await self._insist(order, post("/v1/messages", body, order.key), self._read_message)
         return order
 
     async def send_twice(self) -> None:
         """Ask for the same message twice at once, and once more later."""
         order, body = self._new_order()
-        request = _post("/v1/messages", body, order.key)
+        request = post("/v1/messages", body, order.key)
         impatient = self._link.loop.create_task(
             self._insist(order, request, self._read_message), name=f"{self.name} again"
         )
@@ -67,7 +69,7 @@ class Customer:
     async def send_unkeyed(self) -> None:
         """Ask once, without a key: what is not answered stays unknown."""
         order, body = self._new_order(keyed=False)
-        answer = await self._ask_once(order, _post("/v1/messages", body, None))
+        answer = await self._ask_once(order, post("/v1/messages", body, None))
         if answer:
             self._read_message(order, answer)
 
@@ -76,7 +78,7 @@ class Customer:
         order = await self.send()
         await self._rest(self._random.choice((0.0, 0.3, 1.0)))
         for message_id in order.promised:
-            request = _post(f"/v1/messages/{message_id}/cancel", None, None)
+            request = post(f"/v1/messages/{message_id}/cancel", None, None)
             await self._insist(order, request, self._read_cancel)
 
     async def batch(self) -> None:
@@ -91,14 +93,14 @@ class Customer:
             for order, result in zip(orders, json.loads(answer.body)["results"], strict=True):
                 self._read_result(order, result)
 
-        request = _post("/v1/messages/batch", {"messages": messages}, whole.key)
+        request = post("/v1/messages/batch", {"messages": messages}, whole.key)
         await self._insist(whole, request, read)
 
     async def simple_door(self) -> None:
         """Send a picture through the door that waits."""
         order, body = self._new_order(stubborn=False)
         simple = {"recipient": body["to"], "imageUrl": PICTURE, "caption": order.reference}
-        await self._insist(order, _post("/send-mms", simple, order.key), self._read_simple)
+        await self._insist(order, post("/send-mms", simple, order.key), self._read_simple)
 
     async def look(self) -> None:
         """Look up what was promised: a final state stays, but that a phone may show it as read."""
@@ -107,13 +109,13 @@ class Customer:
             return
         order = self._random.choice(orders)
         for message_id in order.promised:
-            request = Request("GET", f"/v1/messages/{message_id}", headers=_headers(None))
+            request = Request("GET", f"/v1/messages/{message_id}", headers=headers_of(None))
             await self._insist(order, request, self._read_state)
 
     async def canary(self) -> None:
         """Send a plain message that must arrive: everything works again."""
         order, body = self._new_order(plain=True)
-        await self._insist(order, _post("/v1/messages", body, order.key), self._read_message)
+        await self._insist(order, post("/v1/messages", body, order.key), self._read_message)
 
     def _new_order(
         self, *, keyed: bool = True, plain: bool = False, stubborn: bool = True
@@ -130,16 +132,22 @@ class Customer:
         if not plain and self._random.random() < self._plan.scheduled:
             body["send_at"] = (now + timedelta(seconds=self._random.uniform(1, 20))).isoformat()
         short_lived = not plain and self._random.random() < self._plan.short_lived
-        if short_lived or recipient[-2:] in _STUBBORN:
-            lives_s = self._random.choice((3.0, 10.0, 30.0))
+        if short_lived or recipient[-2:] in self._stubborn:
+            lives_s = self._random.choice((3.0, 10.0, 30.0, 200.0))
             body["expires_at"] = (now + timedelta(seconds=20 + lives_s)).isoformat()
         return order, body
 
     def _recipient(self, *, plain: bool, stubborn: bool) -> str:
         digits = f"{self._random.randint(1, 19):02}"
         if not plain and self._random.random() < self._plan.magic:
-            digits = self._random.choice((*_MAGIC, *_STUBBORN * stubborn))
-        return f"+1{self._random.choice(_AREAS)}55501{digits}"
+            digits = self._random.choice(
+                [
+                    each.digits
+                    for each in MAGIC_RECIPIENTS
+                    if stubborn or each.digits not in self._stubborn
+                ]
+            )
+        return f"+1{self._random.choice(self._plan.areas)}55501{digits}"
 
     async def _rest(self, most_s: float) -> None:
         await self._link.clock.sleep(self._random.random() * most_s)
@@ -235,11 +243,13 @@ def _is_final_409(answer: Answer) -> bool:
     return answer.status == 409 and json.loads(answer.body).get("code") == "not_cancelable"
 
 
-def _headers(key: str | None) -> dict[str, str]:
+def headers_of(key: str | None) -> dict[str, str]:
+    """Return the headers of a request."""
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     return headers | ({"Idempotency-Key": key} if key else {})
 
 
-def _post(path: str, body: dict[str, Any] | None, key: str | None) -> Request:
+def post(path: str, body: dict[str, Any] | None, key: str | None) -> Request:
+    """Return a request that asks for something."""
     encoded = json.dumps(body).encode() if body is not None else b""
-    return Request("POST", path, encoded, _headers(key))
+    return Request("POST", path, encoded, headers_of(key))

@@ -37,6 +37,24 @@ class Order:
     seen: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Decision:
+    """What an operator said of one attempt of a message in doubt."""
+
+    message_id: str
+    number: int
+    outcome: str
+    told: int = 0
+    """Answers 200."""
+    lost: int = 0
+    """Requests whose answer was lost: each may have been obeyed."""
+
+    @property
+    def of(self) -> tuple[str, int, str]:
+        """Return what the decision is about."""
+        return self.message_id, self.number, self.outcome
+
+
 class Evidence:
     """Everything that the properties are judged by, besides the database and the ledger."""
 
@@ -45,7 +63,10 @@ class Evidence:
         self._journal = journal
         self._records = records
         self.orders: list[Order] = []
+        self.decisions: list[Decision] = []
         self.departures: list[datetime] = []
+        self.on_the_wire: dict[str, None] = {}
+        """The `client_ref` of each request that left and may yet be accepted."""
         self.delivered_at: dict[str, datetime] = {}
         """When the news of a delivery was first answered 200, by the provider's id."""
 
@@ -53,12 +74,17 @@ class Evidence:
         """Note a request that leaves a process."""
         now = self._clock.now()
         self.departures.append(now)
+        self.on_the_wire[client_ref] = None
         self._journal.note("network", f"POST {client_ref} leaves")
         attempt = self._records.attempt_of(client_ref)
         if attempt is None:
             self._journal.blame(f"POST {client_ref} leaves before its attempt is stored")
         elif now > at(attempt, "message_expires_at") + LATE_MAX + BEGUN_BEFORE:
             self._journal.blame(f"POST {client_ref} leaves after its message has expired")
+
+    def landed(self, client_ref: str) -> None:
+        """Note that the provider has accepted a request, or never will."""
+        self.on_the_wire.pop(client_ref, None)
 
     def arrived(self, body: bytes) -> None:
         """Note a request that the provider reads."""
@@ -95,6 +121,8 @@ class Evidence:
             self._journal.note(move.kind, f"{move.id} {move.before} -> {move.after}{version}")
             if fault := _fault_of(move):
                 self._journal.blame(f"{move.id} {move.before} -> {move.after}: {fault}")
+            if move.after == MessageState.FAILED and self._records.fails_a_probe(move.id):
+                self._journal.blame(f"{move.id} failed because the provider is out of reach")
 
 
 def _fault_of(move: Move) -> str | None:

@@ -70,6 +70,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._random = random
         self._disorder = disorder
         self._now = 0.0
+        self.starts_at = NOW
+        """The instant at which the run begins."""
         self._thread = threading.get_ident()
         self._tasks: list[NumberedTask] = []
         self._frozen: list[asyncio.Handle] = []
@@ -221,7 +223,7 @@ class LoopClock:
 
     def now(self) -> datetime:
         """Return the present instant."""
-        return NOW + timedelta(seconds=self._loop.time())
+        return self._loop.starts_at + timedelta(seconds=self._loop.time())
 
     def monotonic(self) -> float:
         """Return the seconds that passed."""

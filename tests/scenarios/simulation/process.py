@@ -12,6 +12,7 @@ from tests.scenarios.simulation.sqlite import Disk
 from wirephoto.bootstrap import Gateway
 from wirephoto.config import Settings
 from wirephoto.engine.dispatcher import Provider
+from wirephoto.engine.reconciliation import Records
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.database import open_database
@@ -145,6 +146,7 @@ class Host:
         random: Random,
         settings: Settings,
         provider: Provider,
+        records: Records,
     ) -> None:
         self._loop = loop
         self._clock = LoopClock(loop)
@@ -153,6 +155,7 @@ class Host:
         self._random = random
         self._settings = settings
         self._provider = provider
+        self._records = records
         self._closing = False
         self._started = 0
         self.crashes_left = 0
@@ -192,6 +195,7 @@ class Host:
                 ids=ids,
                 random=jitter,
                 provider=self._provider,
+                records=self._records,
                 database=open_database(url, connect=self._disk.connect),
             )
 

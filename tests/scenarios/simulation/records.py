@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -20,7 +20,7 @@ from wirephoto.storage.types import from_micros
 _WATCH = """
 CREATE TABLE simulation_moves (
     seq INTEGER PRIMARY KEY, kind TEXT, id TEXT, message_id TEXT,
-    before TEXT, after TEXT, version_before INTEGER, version_after INTEGER
+    before TEXT, after TEXT, version_before INTEGER, version_after INTEGER, ended_at INTEGER
 );
 CREATE TRIGGER simulation_message_new AFTER INSERT ON messages BEGIN
     INSERT INTO simulation_moves (kind, id, message_id, after, version_after)
@@ -36,11 +36,24 @@ CREATE TRIGGER simulation_attempt_new AFTER INSERT ON attempts BEGIN
     VALUES ('attempt', NEW.id, NEW.message_id, NEW.state);
 END;
 CREATE TRIGGER simulation_attempt_moved AFTER UPDATE ON attempts BEGIN
-    INSERT INTO simulation_moves (kind, id, message_id, before, after)
-    VALUES ('attempt', NEW.id, NEW.message_id, OLD.state, NEW.state);
+    INSERT INTO simulation_moves (kind, id, message_id, before, after, ended_at)
+    VALUES ('attempt', NEW.id, NEW.message_id, OLD.state, NEW.state, NEW.ended_at);
 END;
 """
 """Triggers note each move in its own transaction: what is rolled back has not happened."""
+_UNSETTLED = """
+SELECT id || ' ' || state AS what, iif(state = 'queued', due_at, NULL) AS due_at FROM messages
+WHERE state IN ('preparing', 'queued', 'claimed', 'sending')
+UNION ALL SELECT id || ' ' || state, NULL FROM attempts WHERE state = 'sending'
+UNION ALL SELECT 'webhook ' || seq, due_at FROM webhooks WHERE applied_at IS NULL
+"""
+_CHECKS = """
+SELECT 'check of ' || id AS what, check_at AS due_at FROM attempts WHERE check_at IS NOT NULL
+"""
+_AWAITED = """
+SELECT 'receipt of ' || id AS what, submitted_at + ? AS due_at FROM messages
+WHERE state = 'submitted' AND receipt_overdue = 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class Move:
     after: str
     version_before: int | None
     version_after: int | None
+    ended_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +148,43 @@ class Records:
         found = self.select("SELECT 1 AS found FROM webhooks WHERE body = ?", body.decode())
         return bool(found)
 
-    def unsettled(self) -> list[str]:
-        """Return what is still to be done."""
-        rows = self.select(
-            "SELECT id || ' ' || state AS what FROM messages"
-            " WHERE state IN ('preparing', 'queued', 'claimed', 'sending')"
-            " UNION ALL SELECT id || ' ' || state FROM attempts WHERE state = 'sending'"
-            " UNION ALL SELECT 'webhook ' || seq FROM webhooks WHERE applied_at IS NULL"
+    def audits(self) -> list[Row]:
+        """Return the audit trail, with the number of the attempt that each entry is about."""
+        return self.select(
+            "SELECT u.*, u.detail ->> 'outcome' AS outcome, a.number FROM audit u"
+            " JOIN attempts a ON a.id = u.detail ->> 'attempt' ORDER BY u.id"
         )
-        return [row.what for row in rows]
+
+    def doubted_at(self) -> dict[str, datetime]:
+        """Return since when attempts were in doubt, also those that are settled by now."""
+        rows = self.select(
+            "SELECT id, ended_at FROM simulation_moves WHERE kind = 'attempt'"
+            " AND after = 'unconfirmed' AND before <> after"
+        )
+        return {row.id: at(row, "ended_at") for row in rows}
+
+    def fails_a_probe(self, message_id: str) -> bool:
+        """Tell whether a message's last request was to try whether an outage is over."""
+        found = self.select(
+            "SELECT 1 AS found FROM messages m JOIN accounts c ON c.id = m.account_id"
+            " JOIN attempts a ON a.message_id = m.id AND a.number = m.attempts"
+            " WHERE m.id = ? AND c.stop_reason = 'provider_unreachable'"
+            " AND a.started_at > c.stopped_at AND a.state = 'not_accepted'"
+            " AND a.http_status IS NULL",
+            message_id,
+        )
+        return bool(found)
+
+    def unsettled(self, *, checks: bool, window: timedelta) -> list[Row]:
+        """Return `what` is still to be done, and not before when (`due_at`; null: now).
+
+        `checks` tells whether somebody looks into attempts whose `check_at` comes; receipts are
+        overdue after `window`.
+        """
+        rows = self.select(_UNSETTLED)
+        if checks:
+            rows += self.select(_CHECKS)
+        return rows + self.select(_AWAITED, window // timedelta(microseconds=1))
 
     def stopped_lines(self) -> list[str]:
         """Return the accounts and campaigns that do not send."""

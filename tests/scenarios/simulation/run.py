@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
-from tests.factories import NOW
 from tests.gateway import settings_of
 from tests.scenarios.simulation.customers import Customer
 from tests.scenarios.simulation.evidence import Evidence
 from tests.scenarios.simulation.journal import Journal
 from tests.scenarios.simulation.loop import LoopClock, SimulatedLoop, Stuck
-from tests.scenarios.simulation.network import Courier, Link, ProviderLine
+from tests.scenarios.simulation.network import Courier, Link, ProviderLine, ReportsLine
+from tests.scenarios.simulation.operators import Operator
 from tests.scenarios.simulation.process import Host
 from tests.scenarios.simulation.properties import PROPERTIES, gather
-from tests.scenarios.simulation.records import Records, new_file
+from tests.scenarios.simulation.records import Records, Row, new_file
 from tests.scenarios.simulation.sqlite import Disk
 from tests.scenarios.simulation.weather import Plan, Weather, draw_outage, draw_plan
 from wirephoto.config import Settings
@@ -32,12 +32,20 @@ from wirephoto.simulator.outward import Outward
 from wirephoto.simulator.settings import Credentials, SimulatorSettings, make_credentials
 from wirephoto.simulator.switches import Switches
 
-SETTLE_S_MAX = 6 * 3600.0
+SETTLE_S_MAX = 36 * 3600.0
 """How long everything may take to come to rest once nothing fails any more."""
 QUIET_S = 30.0
 """How long it stays at rest before it is judged."""
-LEAP_S_MIN, LEAP_S_MAX = 0.5, 300.0
-CALM = {"fault_rates": {}, "outage": None, "account_fault": None, "rate_per_s": None}
+LEAP_S_MIN, LEAP_S_MAX = 0.5, 3600.0
+HELD = timedelta(hours=1)
+"""Nobody waits for what leaves so much later: it is held until midnight."""
+CALM = {
+    "fault_rates": {},
+    "outage": None,
+    "account_fault": None,
+    "reports_fault": None,
+    "rate_per_s": None,
+}
 
 
 class SimulationFailed(AssertionError):
@@ -105,6 +113,7 @@ class World:
         self.plan = plan = draw_plan(random)
         self._random = random
         self.loop = loop = SimulatedLoop(Random(random.random()), disorder=plan.disorder)
+        loop.starts_at = plan.starts_at
         self.clock = clock = LoopClock(loop)
         self.journal = journal = Journal(loop.time)
         journal.note("seed", f"{seed}: {plan}")
@@ -126,6 +135,7 @@ class World:
             random=Random(random.random()),
             settings=_settings(path, plan),
             provider=ProviderLine(self._link, self.simulator),
+            records=ReportsLine(self._link, self.simulator),
         )
         self.host.crashes_left, self.host.steps_to_crash = plan.crashes, plan.steps_to_crash
         self._leap_s, self._version = 0.0, 0
@@ -158,15 +168,17 @@ class World:
                 Customer(f"customer-{number}", self._link, self.plan, self._new_random())
                 for number in range(1, self.plan.customers + 1)
             ]
-            living = [spawn(customer.live(), customer.name) for customer in customers]
+            operator = Operator(self._link, self.simulator.ledger, self.plan, self._new_random())
+            people = [*customers, operator]
+            living = [spawn(person.live(), person.name) for person in people]
             for _ in range(self.plan.outages):
                 spawn(self._outage(), "outage")
             for _ in range(self.plan.stops):
                 spawn(self._stop(), "stop")
             await self.clock.sleep(self.plan.lasts_s)
             self._calm_down()
-            for customer in living:
-                await customer
+            for life in living:
+                await life
             await self._settle()
             await customers[0].canary()
             await self._settle()
@@ -180,7 +192,7 @@ class World:
         """Let the disk or the provider fail for a while."""
         random = self._new_random()
         await self.clock.sleep(random.random() * self.plan.lasts_s)
-        lasts_s = random.uniform(0.5, 10.0)
+        lasts_s = random.uniform(0.5, self.plan.outage_s)
         if random.random() < 0.4:
             self.journal.note("weather", f"the disk fails for {lasts_s:.1f} s")
             self._weather.disk_is_broken = True
@@ -211,16 +223,38 @@ class World:
         quiet_since: float | None = None
         while self.clock.monotonic() < until:
             await self.clock.sleep(1.0)
-            if chores._tasks or self.records.unsettled():
+            left = self._unsettled()
+            if chores._tasks or left:
                 quiet_since = None
-                await self.clock.sleep(4.0)
+                await self.clock.sleep(4.0 if chores._tasks else self._until_due_s(left))
                 continue
             quiet_since = quiet_since or self.clock.monotonic()
             if self.clock.monotonic() >= quiet_since + QUIET_S:
                 return
             await self.clock.sleep(QUIET_S)
-        left = [*self.records.unsettled(), *(str(task) for task in chores._tasks)]
-        self.journal.blame(f"no rest: {left[:5]}")
+        what = [*(row.what for row in self._unsettled()), *map(str, chores._tasks)]
+        self.journal.blame(f"no rest: {what[:5]}")
+
+    def _unsettled(self) -> list[Row]:
+        """Return what the gateway has to do yet, but for what it keeps for another day."""
+        settings = self.plan.settings
+        left = self.records.unsettled(
+            checks=settings["reports"] or settings["delivery"] == "at_least_once",
+            window=timedelta(hours=settings["receipt_window_h"]),
+        )
+        return [row for row in left if not self._is_for_later(row)]
+
+    def _is_for_later(self, row: Row) -> bool:
+        """Tell whether something is held until midnight, or a receipt may take days."""
+        is_check = row.what.startswith("check")
+        return not is_check and row.due_at is not None and row.due_at > self.clock.now() + HELD
+
+    def _until_due_s(self, left: list[Row]) -> float:
+        """Return how long nothing of what is left is due."""
+        due = [row.due_at for row in left]
+        if None in due:
+            return 4.0
+        return max(4.0, (min(due) - self.clock.now()).total_seconds())
 
     def _leap(self, when: float) -> float:
         """Skip rests in which idle duties look for work; more each time, while nothing changes."""
@@ -234,14 +268,13 @@ class World:
         return min(event_at, self.loop.time() + self._leap_s)
 
     def _judge(self) -> None:
-        settings = self.plan.settings
-        rates = {"campaign": settings["sender_rate"], "account": settings["account_rate"]}
         found = gather(
             self._link.evidence,
             self.simulator.ledger,
             self.records,
-            rates=rates,
-            calm_at=NOW + timedelta(seconds=self.plan.lasts_s),
+            settings=self.plan.settings,
+            calm_at=self.plan.starts_at + timedelta(seconds=self.plan.lasts_s),
+            now=self.clock.now(),
         )
         for holds in PROPERTIES:
             for fault in holds(found):

@@ -7,11 +7,17 @@ once, nothing gets far enough to fail in an interesting way.
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from wirephoto.simulator.switches import AccountFault, HttpFault, Outage
+from tests.factories import NOW
+from wirephoto.domain.pacing import next_pacific_midnight
+from wirephoto.simulator.switches import AccountFault, HttpFault, Outage, ReportsFault
 
+BEFORE_MIDNIGHT = next_pacific_midnight(NOW) - timedelta(minutes=1)
+"""When a run begins in which what is held for the day leaves again."""
+AREAS = ("212", "312", "415", "646")
 FAULT_RATES = (0.02, 0.05, 0.15, 0.4)
 _ACCOUNT_FAULTS = tuple(AccountFault)
 
@@ -38,6 +44,8 @@ class Faults:
     provider_late: float = 0.0
     """The answer comes after the client gave up."""
     media_missing: float = 0.0
+    records_unreachable: float = 0.0
+    """A question to the provider's records is not answered, before or after it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +64,17 @@ class Plan:
     stops: int
     outages: int
     """How often the disk, the provider or the account fail for a while."""
+    outage_s: float
+    """How long they fail at most."""
+    starts_at: datetime
     lasts_s: float
     customers: int
     requests: int
     acts: tuple[str, ...]
+    looks: int
+    """How often an operator looks for messages in doubt."""
+    areas: tuple[str, ...]
+    """Where recipients are: the fewer, the more often one gets several messages."""
     magic: float
     """How many of the recipients are magic ones."""
     short_lived: float
@@ -85,24 +100,38 @@ def draw_plan(random: Random) -> Plan:
         steps_to_crash=random.choice((100, 500, 2500)),
         stops=random.choice((0, 0, 1)),
         outages=random.choice((0, 0, 1, 2)),
-        lasts_s=random.choice((5.0, 15.0, 40.0)),
+        outage_s=random.choice((10.0, 10.0, 100.0)),
+        starts_at=random.choice((NOW, NOW, BEFORE_MIDNIGHT)),
+        lasts_s=random.choice((5.0, 15.0, 40.0, 120.0)),
         customers=random.choice((1, 2, 4)),
         requests=random.choice((4, 8, 14)),
         acts=(*random.sample(OFTEN, random.randint(1, len(OFTEN))), *_some(random, RARELY)),
+        looks=random.choice((0, 0, 4, 12)),
+        areas=AREAS[: random.choice((1, 4))],
         magic=random.choice((0.0, 0.3, 0.7)),
         short_lived=random.choice((0.0, 0.0, 0.3)),
         scheduled=random.choice((0.0, 0.0, 0.3)),
-        settings={
-            "sender_rate": sender_rate,
-            "account_rate": random.choice((0.5, 1.0, 3.0)) * sender_rate,
-            "lease_s": random.choice((1.0, 3.0, 10.0)),
-            "submit_timeout_s": random.choice((0.5, 2.0, 10.0)),
-            "in_flight_max": random.choice((1, 4, 64)),
-            "stop_grace_s": random.choice((0.0, 1.0, 5.0)),
-            "tries_max": random.choice((2, 5, 16)),
-        },
+        settings=_draw_settings(random, sender_rate),
         switches=_draw_switches(random, sender_rate),
     )
+
+
+def _draw_settings(random: Random, sender_rate: float) -> dict[str, Any]:
+    return {
+        "sender_rate": sender_rate,
+        "account_rate": random.choice((0.5, 1.0, 3.0)) * sender_rate,
+        "lease_s": random.choice((1.0, 3.0, 10.0)),
+        "submit_timeout_s": random.choice((0.5, 2.0, 10.0)),
+        "in_flight_max": random.choice((1, 4, 64)),
+        "stop_grace_s": random.choice((0.0, 1.0, 5.0)),
+        "tries_max": random.choice((2, 5, 16)),
+        "resends_max": random.randint(0, 3),
+        "receipt_window_h": random.choice((48.0, 48.0, 0.01, 0.5)),
+        "expires_after_h": random.choice((2.0, 2.0, 24.0)),
+        "delivery": random.choice(("at_most_once", "at_most_once", "at_least_once")),
+        "delivery_grace_s": 60.0,
+        "reports": random.random() < 0.4,
+    }
 
 
 def _draw_faults(random: Random) -> Faults:
@@ -133,6 +162,9 @@ def _draw_switches(random: Random, rate: float) -> dict[str, Any]:
         "receipts_doubled": random.random() < 0.2,
         "receipts_disordered": random.random() < 0.2,
         "fetch_media": random.random() < 0.5,
+        "reports_delay_s": random.choice((0.0, 30.0, 200.0)),
+        "reports_page_items": random.choice((1, 3, 1000)),
+        "reports_fault": random.choice((None, None, None, *ReportsFault)),
     }
 
 
