@@ -75,5 +75,6 @@ def test_the_command_line_is_a_typer_application():
         "openapi",
         "version",
         "db",
+        "audit",
         "keys",
     }
