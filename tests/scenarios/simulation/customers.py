@@ -22,6 +22,8 @@ TRIES_MAX = 400
 PICTURE = "https://pictures.example.com/cat.jpg"
 _STUBBORN = ("31", "41", "42")
 """Recipients whose messages wait until they expire."""
+_QUIET = ("21", "22")
+"""Recipients of whom nothing, or no last word, is heard."""
 _NEVER_TAKEN = ("33", "34", "35", "37")
 """Recipients whose messages stay in doubt, and under `at_least_once` are repeated likewise."""
 _AGAIN = frozenset({409, 503})
@@ -139,7 +141,9 @@ class Customer:
 
     def _recipient(self, *, plain: bool, stubborn: bool) -> str:
         digits = f"{self._random.randint(1, 19):02}"
-        if not plain and self._random.random() < self._plan.magic:
+        if not plain and self._random.random() < self._plan.quiet:
+            digits = self._random.choice(_QUIET)
+        elif not plain and self._random.random() < self._plan.magic:
             digits = self._random.choice(
                 [
                     each.digits

@@ -15,18 +15,20 @@ from unittest.mock import patch
 from sqlalchemy import Table, update
 
 from tests.scenarios.simulation.run import SimulationFailed, simulate
+from wirephoto.api import doubts
 from wirephoto.api import messages as message_routes
 from wirephoto.api.webhooks import store_webhooks
-from wirephoto.domain import follow, message
+from wirephoto.domain import doubt, follow, message, resend
+from wirephoto.domain.doubt import DoubtPolicy, Resolution
 from wirephoto.domain.event import message_event
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
 from wirephoto.domain.outcome import Outcome, Receipt, Verdict
-from wirephoto.engine import claim, dispatcher, inbound, line, maintenance
+from wirephoto.engine import claim, dispatcher, line, maintenance, receipts
 from wirephoto.storage import acceptance, messages, queue, schema
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Transaction
 from wirephoto.storage.messages import Transition
-from wirephoto.vonage import codes
+from wirephoto.vonage import codes, inquiry
 
 LONG = timedelta(hours=24)
 
@@ -95,7 +97,7 @@ def _receipts_without_rank() -> AbstractContextManager[object]:
         fresh = replace(attempt, state=AttemptState.SENDING)
         return follow.apply_receipt(fresh, receipt, now)
 
-    return _replaced((inbound, "apply_receipt", apply))
+    return _replaced((receipts, "apply_receipt", apply))
 
 
 def _answers_without_rank() -> AbstractContextManager[object]:
@@ -249,6 +251,75 @@ def _line_stays_stopped() -> AbstractContextManager[object]:
     return _replaced((line, "_resume", stay))
 
 
+def _resolve_overrules() -> AbstractContextManager[object]:
+    resolve = doubts.resolve
+
+    async def resolve_anyway(database: Any, commits: Any, **options: Any) -> Any:
+        ours = options["tenant_id"], options["message_id"]
+        async with database.read() as tx:
+            found = await messages.get_message(tx, *ours)
+        found_in_doubt = found and found.state is MessageState.UNCONFIRMED
+        if found is None or found_in_doubt or found.state is MessageState.QUEUED:
+            return await resolve(database, commits, **options)
+        now, outcome = options["clock"].now(), options["resolution"]
+        doubtful = replace(found, state=MessageState.UNCONFIRMED)
+        settled = doubtful.move_to(_AFTER[outcome], now, due_at=now, final_at=None)
+        await commits.run(messages.record_transitions, Transition(settled))
+        return settled, True
+
+    return _replaced((doubts, "resolve", resolve_anyway))
+
+
+_AFTER = {
+    Resolution.SENT: MessageState.SUBMITTED,
+    Resolution.NOT_SENT: MessageState.QUEUED,
+    Resolution.ABANDON: MessageState.FAILED,
+}
+
+
+def _repeated_against_the_policy() -> AbstractContextManager[object]:
+    def repeat_at(attempt: Attempt, _policy: DoubtPolicy) -> Any:
+        in_doubt = attempt.state is AttemptState.UNCONFIRMED
+        return attempt.ended_at if in_doubt else None
+
+    return _replaced((doubt, "_repeat_at", repeat_at))
+
+
+def _told_and_sent_anew() -> AbstractContextManager[object]:
+    apply = receipts.Receipts.apply
+
+    def apply_and_tell(self: Any, pair: Any, receipt: Receipt) -> Transition | None:
+        move = apply(self, pair, receipt)
+        if move is None or move.event is None or move.message.state is not MessageState.QUEUED:
+            return move
+        ended = replace(move.message, state=MessageState.REJECTED)
+        return replace(move, event=message_event(move.event.id, ended, move.attempt))
+
+    return _replaced((receipts.Receipts, "apply", apply_and_tell))
+
+
+def _sent_anew_for_ever() -> AbstractContextManager[object]:
+    def resends_max(_state: Any, failure: Any, _policy: Any) -> int:
+        return 1000 if failure and failure.kind in resend._TEMPORARY else 0
+
+    return _replaced((resend, "_resends_max", resends_max))
+
+
+def _records_of_anybody() -> AbstractContextManager[object]:
+    return _replaced((inquiry, "_is_meant", lambda _receipt, _look_up: True))
+
+
+def _outage_uses_up_tries() -> AbstractContextManager[object]:
+    settle = dispatcher.Dispatcher._record_answer
+
+    async def record(self: Any, pair: Any, outcome: Outcome) -> Message:
+        if outcome.reason == dispatcher.OUTAGE.reason:
+            outcome = replace(outcome, verdict=Verdict.RETRY)
+        return await settle(self, pair, outcome)
+
+    return _replaced((dispatcher.Dispatcher, "_record_answer", record))
+
+
 BUGS = (
     Bug(
         "attempt_stored_with_the_answer",
@@ -298,4 +369,30 @@ BUGS = (
     Bug(
         "line_stays_stopped", "A probe that succeeds does not start the line.", _line_stays_stopped
     ),
+    Bug(
+        "resolve_overrules",
+        "A human's decision is stored whatever has become of the message.",
+        _resolve_overrules,
+    ),
+    Bug(
+        "repeated_against_the_policy",
+        "What is in doubt is sent again at once, whatever the operator chose.",
+        _repeated_against_the_policy,
+    ),
+    Bug(
+        "told_and_sent_anew",
+        "A message that is sent anew is said to be rejected.",
+        _told_and_sent_anew,
+    ),
+    Bug(
+        "sent_anew_for_ever",
+        "What is turned down for a time is sent anew without a bound.",
+        _sent_anew_for_ever,
+    ),
+    Bug(
+        "records_of_anybody",
+        "What the records say of a recipient is taken to be about the attempt.",
+        _records_of_anybody,
+    ),
+    Bug("outage_uses_up_tries", "Messages fail in a long outage.", _outage_uses_up_tries),
 )

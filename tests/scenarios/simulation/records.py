@@ -42,7 +42,9 @@ END;
 """
 """Triggers note each move in its own transaction: what is rolled back has not happened."""
 _UNSETTLED = """
-SELECT id || ' ' || state AS what, iif(state = 'queued', due_at, NULL) AS due_at FROM messages
+SELECT m.id || ' ' || state AS what,
+    iif(state = 'queued', max(due_at, ifnull(a.probe_at, 0), ifnull(c.probe_at, 0)), NULL) AS due_at
+FROM messages m JOIN accounts a ON a.id = m.account_id JOIN campaigns c ON c.id = m.campaign_id
 WHERE state IN ('preparing', 'queued', 'claimed', 'sending')
 UNION ALL SELECT id || ' ' || state, NULL FROM attempts WHERE state = 'sending'
 UNION ALL SELECT 'webhook ' || seq, due_at FROM webhooks WHERE applied_at IS NULL

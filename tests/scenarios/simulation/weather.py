@@ -77,6 +77,8 @@ class Plan:
     """Where recipients are: the fewer, the more often one gets several messages."""
     magic: float
     """How many of the recipients are magic ones."""
+    quiet: float
+    """How many are those whose last receipt, or any, never comes."""
     short_lived: float
     """How many messages expire within seconds."""
     scheduled: float
@@ -106,9 +108,10 @@ def draw_plan(random: Random) -> Plan:
         customers=random.choice((1, 2, 4)),
         requests=random.choice((4, 8, 14)),
         acts=(*random.sample(OFTEN, random.randint(1, len(OFTEN))), *_some(random, RARELY)),
-        looks=random.choice((0, 0, 4, 12)),
+        looks=random.choice((0, 4, 12)),
         areas=AREAS[: random.choice((1, 4))],
         magic=random.choice((0.0, 0.3, 0.7)),
+        quiet=random.choice((0.0, 0.0, 0.3)),
         short_lived=random.choice((0.0, 0.0, 0.3)),
         scheduled=random.choice((0.0, 0.0, 0.3)),
         settings=_draw_settings(random, sender_rate),
