@@ -1,6 +1,8 @@
 """What happened in a run, line by line: two runs of one seed write the same."""
 
 import contextlib
+import logging
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,14 +40,18 @@ class Journal:
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Take the log's lines while the block runs; an error that nobody foresaw is a fault."""
-        processors = structlog.get_config()["processors"]
-        before = list(processors)
-        # In place, for loggers that exist keep the list that they got.
-        processors[:] = [self._hear]
+        before = structlog.get_config()
+        hearing = {
+            "processors": [self._hear],
+            "wrapper_class": structlog.make_filtering_bound_logger(logging.NOTSET),
+            "cache_logger_on_first_use": False,
+        }
+        structlog.configure(**(before | hearing))
+        _forget_loggers()
         try:
             yield
         finally:
-            processors[:] = before
+            structlog.configure(**before)
 
     def _hear(self, _logger: Any, method: str, event: dict[str, Any]) -> Any:
         name, error = event.pop("event"), event.pop("exc_info", None)
@@ -54,3 +60,10 @@ class Journal:
         if name in _UNFORESEEN and error and not isinstance(error, StorageUnavailable):
             self.blame(f"{name}: {error!r}")
         raise structlog.DropEvent
+
+
+def _forget_loggers() -> None:
+    """Let every module's logger be made anew: one that was used keeps what was configured then."""
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith("wirephoto.") and hasattr(module, "_log"):
+            vars(module._log).pop("bind", None)
