@@ -236,13 +236,14 @@ class Gateway:
         yield Rescuer(self.database, self.clock, self._ids)
         yield Expirer(self.database, self.clock, self._ids)
         window = timedelta(hours=settings.receipt_window_h)
-        yield Overdue(self.database, self.clock, window=window)
+        yield Overdue(self.database, self.clock, window=window, looked_up=settings.reports)
         keep = timedelta(hours=settings.idempotency_keep_h)
         yield Pruner(self.database, self.clock, keys_keep=keep)
         policy = DoubtPolicy(
             delivery=Delivery(settings.delivery),
             grace=timedelta(seconds=settings.delivery_grace_s),
             looks_up=settings.reports,
+            tries_max=settings.tries_max,
         )
         if policy.acts:
             yield Reconciler(

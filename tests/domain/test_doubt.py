@@ -90,9 +90,10 @@ def test_what_the_provider_took_is_never_repeated(policy):
 
 def test_a_repeated_message_is_queued_and_its_attempt_stays_in_doubt():
     """A receipt may still say that the first one arrived."""
-    after = repeat(doubted(), NOW)
+    after = repeat(doubted(), REPEATING, NOW)
 
     assert (after.message.state, after.message.tries, after.message.due_at) == (M.QUEUED, 2, NOW)
+    assert after.message.duplicate_possible
     assert (after.attempt.state, after.attempt.check_at) == (A.UNCONFIRMED, None)
 
 
@@ -102,6 +103,7 @@ def test_a_repeated_message_is_queued_and_its_attempt_stays_in_doubt():
         ({"state": M.DELIVERED}, 1),
         ({"state": M.UNCONFIRMED, "attempts": 2}, 1),
         ({"state": M.UNCONFIRMED, "expires_at": NOW}, 1),
+        ({"state": M.UNCONFIRMED, "tries": REPEATING.tries_max - 1}, 1),
     ],
 )
 def test_a_message_that_moved_on_or_grew_old_is_not_repeated(changes, number):
@@ -109,7 +111,7 @@ def test_a_message_that_moved_on_or_grew_old_is_not_repeated(changes, number):
     before = doubted(number=number)
     before = Pair(replace(before.message, **changes), before.attempt)
 
-    after = repeat(before, NOW)
+    after = repeat(before, REPEATING, NOW)
 
     assert after.message.state is before.message.state
     assert after.attempt.check_at is None
@@ -152,3 +154,11 @@ def test_what_is_not_in_doubt_is_not_settled(resolution, state):
 
     with pytest.raises(IllegalTransition):
         resolve(Pair(replace(before.message, state=state), before.attempt), resolution, NOW)
+
+
+@pytest.mark.parametrize("state", [A.DELIVERED, A.REJECTED, A.NOT_ACCEPTED])
+@pytest.mark.parametrize("policy", [ASKING, BOTH])
+def test_what_was_settled_meanwhile_is_not_looked_into_any_more(policy, state):
+    """Each question has its price."""
+    assert step(policy, DAY, state=state) == NextStep(Step.WAIT, None)
+    assert looked_up(doubted(state=state).attempt, NOW).check_at is None

@@ -23,7 +23,7 @@ from tests.domain.said import (
     receipt,
     reported,
 )
-from tests.factories import NOW, make_message
+from tests.factories import NOW, make_attempt, make_message
 from wirephoto.domain.follow import Pair, contradicts, time_to_live_s
 from wirephoto.domain.message import MessageState
 from wirephoto.domain.outcome import Failure, FailureClass, Outcome, ReceiptState, Verdict
@@ -207,8 +207,9 @@ def test_the_provider_may_try_for_as_long_as_the_message_lives(left, ttl_s):
     assert time_to_live_s(make_message(expires_at=NOW + left), NOW) == ttl_s
 
 
-def temporary(state=R.REJECTED, **marks):
-    return receipt(state, failure=Failure("1000", "busy", "Busy.", FailureClass.RETRY, **marks))
+def temporary(state=R.REJECTED, provider_message_id=UUID, **marks):
+    failure = Failure("1000", "busy", "Busy.", FailureClass.RETRY, **marks)
+    return receipt(state, failure=failure, provider_message_id=provider_message_id)
 
 
 @pytest.mark.parametrize("origin", [M.SENDING, M.UNCONFIRMED, M.SUBMITTED])
@@ -222,7 +223,7 @@ def test_what_was_turned_down_for_a_time_is_queued_again(origin, state):
     assert after.attempt.state is A(state.value)
     assert (after.message.state, after.message.resends) == (M.QUEUED, 1)
     assert (after.message.reason, after.message.final_at) == ("busy", None)
-    assert after.message.due_at == LATER + timedelta(seconds=50)
+    assert after.message.due_at == LATER + timedelta(seconds=75)
     assert after.message.tries == before.message.tries
 
 
@@ -291,3 +292,17 @@ def test_an_earlier_attempt_that_was_turned_down_is_no_risk(said):
     before = pair(M.SUBMITTED, A.UNCONFIRMED, attempts=2, number=1)
 
     assert not reported(before, receipt(said)).message.duplicate_possible
+
+
+@pytest.mark.parametrize("state", [M.QUEUED, M.CLAIMED, M.SENDING, M.UNCONFIRMED])
+def test_an_earlier_attempt_that_was_taken_leads_from_then_on(state):
+    """It is not sent a third time, and its own last word is the message's."""
+    taken = reported(pair(state, A.UNCONFIRMED, attempts=2, number=1), receipt(R.SUBMITTED))
+    assert (taken.message.state, taken.message.provider_message_id) == (M.SUBMITTED, UUID)
+    later = make_attempt(taken.message, number=2, state=A.UNCONFIRMED)
+
+    busy = reported(Pair(taken.message, later), temporary(provider_message_id="another"))
+    ended = reported(taken, receipt(R.REJECTED))
+
+    assert busy.message.state is M.SUBMITTED
+    assert (ended.message.state, ended.message.reason) == (M.REJECTED, "because_rejected")

@@ -107,7 +107,7 @@ def test_any_other_late_answer_leaves_the_next_try_alone(state, verdict):
     assert answered(before, outcome(verdict)).message is before.message
 
 
-@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("verdict", [v for v in Verdict if v is not V.ACCEPTED])
 @pytest.mark.parametrize("state", [s for s in MessageState if s is not M.PREPARING])
 def test_an_answer_to_an_earlier_attempt_moves_that_attempt_alone(state, verdict):
     """The message follows its latest attempt; the earlier one's answer is kept as evidence."""
@@ -117,6 +117,27 @@ def test_an_answer_to_an_earlier_attempt_moves_that_attempt_alone(state, verdict
 
     assert after.message is before.message
     assert (after.attempt == before.attempt) == (verdict is V.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "risk"),
+    [
+        (M.QUEUED, M.SUBMITTED, False),
+        (M.CLAIMED, M.SUBMITTED, False),
+        (M.SENDING, M.SUBMITTED, True),
+        (M.UNCONFIRMED, M.SUBMITTED, True),
+        (M.SUBMITTED, M.SUBMITTED, True),
+        (M.DELIVERED, M.DELIVERED, True),
+        (M.CANCELED, M.CANCELED, False),
+    ],
+)
+def test_a_late_answer_that_an_earlier_attempt_was_taken_ends_the_sending(state, after, risk):
+    """What is known to be taken is not sent once more, and the risk of a second one shows."""
+    message = answered(
+        pair(state, A.UNCONFIRMED, attempts=2, number=1), outcome(V.ACCEPTED)
+    ).message
+
+    assert (message.state, message.duplicate_possible) == (after, risk)
 
 
 @pytest.mark.parametrize("verdict", Verdict)

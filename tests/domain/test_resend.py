@@ -33,7 +33,7 @@ def test_what_would_fail_again_is_not_submitted_again(kind, state):
 
 
 @pytest.mark.parametrize(
-    ("resends", "wait_s"), [(0, 50.0), (1, 100.0), (2, 150.0), (3, None), (4, None)]
+    ("resends", "wait_s"), [(0, 75.0), (1, 150.0), (2, 225.0), (3, None), (4, None)]
 )
 def test_a_temporary_rejection_is_retried_at_growing_waits_up_to_the_bound(resends, wait_s):
     """A busy network is worth another try, and a bill has an end."""
@@ -67,7 +67,7 @@ def test_resends_can_be_switched_off():
 
 def test_one_that_would_come_too_late_is_not_planned():
     """The customer hears why the carrier refused it, not that it expired."""
-    soon = NOW + timedelta(seconds=50)
+    soon = NOW + timedelta(seconds=75)
 
     assert ask(failure(F.RETRY), expires_at=soon) is None
     assert ask(failure(F.RETRY), expires_at=soon + timedelta(seconds=1)) == soon

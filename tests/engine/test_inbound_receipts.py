@@ -88,7 +88,7 @@ async def test_a_temporary_rejection_is_followed_by_another_attempt(stage, inbou
     await stage.advance(0.1)
 
     assert (waiting.state, waiting.resends) == (MessageState.QUEUED, 1)
-    assert waiting.due_at == NOW + timedelta(seconds=60)
+    assert waiting.due_at == NOW + timedelta(seconds=90)
     [asked] = provider.submitted
     assert asked.client_ref != attempt.client_ref
     attempts = await stage.attempts(message)

@@ -9,20 +9,30 @@ from tests.engine.stage import FakeProvider, Stage, logged, make_dispatcher
 from tests.factories import NOW, make_attempt, make_message
 from wirephoto.domain.line import PROBE_LONGEST_S, QUIET
 from wirephoto.domain.message import AttemptState, MessageState
-from wirephoto.domain.outcome import Failure, FailureClass, Outcome, Verdict
+from wirephoto.domain.outcome import (
+    Failure,
+    FailureClass,
+    Outcome,
+    Receipt,
+    ReceiptState,
+    Verdict,
+)
 from wirephoto.engine.line import heed, heed_receipts
-from wirephoto.storage.schema import DEFAULT_CAMPAIGN
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN
 
 BARRED = Failure("1060", "account_barred", "Barred.", FailureClass.ACCOUNT)
 UNREGISTERED = Failure("1484", "not_registered", "No.", FailureClass.SENDER)
 BUSY = Failure("1180", "busy", "Busy.", FailureClass.RETRY)
 
 
-async def tell(stage: Stage, failure: Failure | None, *, left_at=NOW) -> None:
+async def tell(stage: Stage, failure: Failure | None, *, left_at=NOW, late=timedelta()) -> None:
+    now = stage.clock.now()
     message = make_message(state=MessageState.SUBMITTED, attempts=1)
-    state = AttemptState.REJECTED if failure else AttemptState.DELIVERED
-    attempt = make_attempt(message, state=state, started_at=left_at)
-    await heed_receipts(stage.database, [(message, attempt, failure)], stage.clock.now())
+    came_to = AttemptState.REJECTED if failure else AttemptState.DELIVERED
+    attempt = make_attempt(message, state=came_to, started_at=left_at)
+    state = ReceiptState.REJECTED if failure else ReceiptState.DELIVERED
+    receipt = Receipt("uuid-1", attempt.client_ref, state, now - late, failure=failure)
+    await heed_receipts(stage.database, [(message, attempt, receipt)], now)
 
 
 async def standing(stage: Stage) -> tuple[str | None, str | None]:
@@ -120,3 +130,23 @@ async def test_a_campaign_whose_probes_are_refused_stays_paused(stage):
 
     assert (await stage.campaign()).stop_reason == "not_registered"
     assert len(provider.submitted) < 15
+
+
+async def test_a_rejection_that_is_told_late_stops_nothing(stage):
+    """Webhooks are repeated for a day: the fault may be mended since yesterday."""
+    await tell(stage, BARRED, late=QUIET + timedelta(seconds=1))
+
+    assert await standing(stage) == (None, None)
+
+
+async def test_a_broken_probe_does_not_make_a_202_a_proof(stage):
+    """The provider takes every message of a barred account as well."""
+    await tell(stage, BARRED)
+    down = Outcome(Verdict.STOP_LINE, "provider_unreachable", "Down.")
+    taken = Outcome(Verdict.ACCEPTED, "accepted", "Taken.", http_status=202)
+    probed = frozenset({DEFAULT_ACCOUNT})
+
+    for outcome in (down, taken):
+        await heed(stage.database, outcome, make_message(), probed=probed, now=stage.clock.now())
+
+    assert await standing(stage) == ("account_barred", None)

@@ -167,7 +167,7 @@ async def test_a_last_word_that_never_came_is_marked_and_looked_into(stage):
     await stage.store(late, fresh, told)
     taken = AttemptState.SUBMITTED
     await stage.store_attempts(*[make_attempt(each, state=taken) for each in (late, fresh, told)])
-    overdue = Overdue(stage.database, stage.clock, window=timedelta(hours=48))
+    overdue = Overdue(stage.database, stage.clock, window=timedelta(hours=48), looked_up=True)
     await stage.advance(48 * 3600 + 0.5)
 
     with logged() as lines:

@@ -35,3 +35,16 @@ async def test_the_time_is_the_servers(postgres):
     told = await postgres.time()
 
     assert before <= told <= SystemClock().now()
+
+
+@pytest.mark.parametrize("option", ["ssl=disable", "ssl=prefer"])
+async def test_the_options_of_the_address_hold_for_the_listener_too(postgres_url, option):
+    """TLS is asked for in the address; a process that cannot listen then does not start."""
+    database = open_database(postgres_url + ("&" if "?" in postgres_url else "?") + option)
+
+    await database.listen()
+
+    assert database.is_listening
+    async with database.read() as tx:
+        assert (await tx.connection.exec_driver_sql("SELECT 1")).scalar_one() == 1
+    await database.close()

@@ -1,5 +1,6 @@
 """The provider's webhooks: verify, store, answer 200; they are applied later."""
 
+import asyncio
 import hashlib
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from wirephoto.api.services import WebhookSettings, services_of
 from wirephoto.api.views import InboundList, inbound_view
 from wirephoto.domain.api_key import Scope
 from wirephoto.engine.inbound import INBOUND, STATUS
-from wirephoto.errors import WebhookUnverified
+from wirephoto.errors import StorageUnavailable, WebhookUnverified
 from wirephoto.storage.webhooks import Webhook, list_inbound, store_webhooks
 from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage.signature import verify
@@ -24,6 +25,8 @@ from wirephoto.vonage.signature import verify
 _log = get_log()
 
 BODY_BYTES_MAX = 256_000
+STORE_S_MAX = 10.0
+"""The provider waits 15 s for an answer, and repeats what is answered 503 (contract 2.1)."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _STORED = ResponseSpec(None, description="Stored; it is applied later")
 _OPT = {
@@ -80,7 +83,12 @@ async def _take(request: AnyRequest, kind: str) -> Response[Any]:
         body=_storable(body.decode("utf-8", "replace")),
         received_at=now,
     )
-    await services.commits.run(store_webhooks, webhook)
+    try:
+        async with asyncio.timeout(STORE_S_MAX):
+            await services.commits.run(store_webhooks, webhook)
+    except TimeoutError as error:
+        # It may be stored after all: the repeat is then known by its `jti`.
+        raise StorageUnavailable("database: it does not answer in time") from error
     return Response(b"", status_code=200, media_type="text/plain")
 
 

@@ -22,6 +22,9 @@ costs money, so they become rare, and after some 17 hours there are no more.
 """
 
 
+_UNSETTLED = frozenset({AttemptState.UNCONFIRMED, AttemptState.SUBMITTED})
+
+
 class Delivery(StrEnum):
     """What becomes of an attempt in doubt that nothing settles."""
 
@@ -46,6 +49,8 @@ class DoubtPolicy:
     delivery: Delivery = Delivery.AT_MOST_ONCE
     grace: timedelta = timedelta(minutes=5)
     looks_up: bool = False
+    tries_max: int = 16
+    """Tries of a message, repeats among them; after that it stays in doubt."""
 
     @property
     def acts(self) -> bool:
@@ -68,6 +73,8 @@ def next_step(attempt: Attempt, policy: DoubtPolicy, now: datetime) -> NextStep:
     repeated. One in doubt is repeated after the grace time and, where the records may be asked,
     not before they were asked.
     """
+    if attempt.state not in _UNSETTLED:
+        return NextStep(Step.WAIT)
     look_up_at = _look_up_at(attempt, now) if policy.looks_up else None
     repeat_at = _repeat_at(attempt, policy)
     if repeat_at is not None and repeat_at <= now:
@@ -79,9 +86,13 @@ def next_step(attempt: Attempt, policy: DoubtPolicy, now: datetime) -> NextStep:
 
 
 def looked_up(attempt: Attempt, now: datetime) -> Attempt:
-    """Return an attempt of which the provider's records know nothing new."""
+    """Return an attempt of which the provider's records know nothing new.
+
+    A doubt is looked up again, ever less often; a last word that is overdue there as well is not,
+    and neither is what was settled while the question was out.
+    """
     checks = attempt.checks + 1
-    more = checks < len(LOOK_UP_AFTER)
+    more = checks < len(LOOK_UP_AFTER) and attempt.state is AttemptState.UNCONFIRMED
     return replace(attempt, checks=checks, check_at=now + LOOK_UP_AFTER[checks] if more else None)
 
 
@@ -105,21 +116,23 @@ def _ended_at(attempt: Attempt) -> datetime:
     return attempt.ended_at or attempt.deadline_at
 
 
-def repeat(pair: Pair, now: datetime) -> Pair:
+def repeat(pair: Pair, policy: DoubtPolicy, now: datetime) -> Pair:
     """Return a message whose attempt in doubt is followed by another, though it may have arrived.
 
-    The attempt stays in doubt: a receipt may still tell what became of it. One that has grown too
-    old, or that has moved on meanwhile, is left as it is.
+    The attempt stays in doubt: a receipt may still tell what became of it. A message that has grown
+    too old, has used up its tries, or has moved on meanwhile, is left as it is.
     """
     message, attempt = pair.message, replace(pair.attempt, check_at=None)
     stands = message.state is MessageState.UNCONFIRMED and attempt.number == message.attempts
-    if not stands or message.expires_at <= now:
+    spent = message.expires_at <= now or message.tries + 1 >= policy.tries_max
+    if not stands or spent:
         return Pair(message.touched(now), attempt)
     queued = message.move_to(
         MessageState.QUEUED,
         now,
         due_at=now,
         tries=message.tries + 1,
+        duplicate_possible=True,
         reason="repeated",
         detail="Nobody knows whether it left, and at_least_once is set: it is sent again.",
     )

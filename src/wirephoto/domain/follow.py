@@ -32,6 +32,14 @@ _TURNED_DOWN = {
     AttemptState.REJECTED: MessageState.REJECTED,
 }
 _REFUSALS = frozenset({ReceiptState.REJECTED, ReceiptState.UNDELIVERABLE})
+_MAY_BE_SENT_AGAIN = frozenset(
+    {
+        MessageState.QUEUED,
+        MessageState.CLAIMED,
+        MessageState.SENDING,
+        MessageState.UNCONFIRMED,
+    }
+)
 _IN_DOUBT = frozenset({MessageState.SENDING, MessageState.UNCONFIRMED})
 _FAULT_ELSEWHERE = frozenset({Verdict.STOP_LINE, Verdict.PAUSE_CAMPAIGN, Verdict.HELD_BACK})
 
@@ -77,7 +85,7 @@ def follow_answer(
     """
     message, attempt = pair.message, pair.attempt
     if attempt.number != message.attempts:
-        return message
+        return _taken_earlier(message, attempt, now)
     if attempt.state is AttemptState.SUBMITTED and _may_follow(message, MessageState.SUBMITTED):
         return _submitted(message, attempt, now)
     if message.state not in _IN_DOUBT:
@@ -153,13 +161,14 @@ def follow_receipt(
 
     `pair.attempt` has the receipt already; `jitter` is a random number in [0, 1). `delivered` on
     any attempt ends the message and withdraws a later attempt that has not left; if that one has
-    left, `duplicate_possible` is set. Other reports count only for the latest attempt. One that was
-    turned down for a time is followed by another attempt, and is not yet the message's last word.
+    left, `duplicate_possible` is set. `submitted` does the same while the message has not been
+    taken otherwise. Other reports count only for the attempt that leads. One that was turned down
+    for a time is followed by another attempt, and is not yet the message's last word.
     """
     message, attempt = pair.message, pair.attempt
     if attempt.state is AttemptState.DELIVERED:
         return _delivered(message, attempt, read=receipt.state is ReceiptState.READ, now=now)
-    if attempt.number != message.attempts:
+    if not _leads(message, attempt):
         return _taken_earlier(message, attempt, now)
     if attempt.state is AttemptState.SUBMITTED:
         return _submitted(message, attempt, now)
@@ -213,12 +222,35 @@ def _may_follow(message: Message, to: MessageState) -> bool:
     return to in TRANSITIONS[message.state]
 
 
+def _leads(message: Message, attempt: Attempt) -> bool:
+    """Tell whether the message follows this attempt: the one it was submitted by, or the latest.
+
+    An earlier attempt that was taken after all leads from then on, whatever becomes of the later.
+    """
+    name = message.provider_message_id
+    if message.state is MessageState.SUBMITTED and name is not None:
+        return attempt.provider_message_id == name
+    return attempt.number == message.attempts
+
+
 def _taken_earlier(message: Message, attempt: Attempt, now: datetime) -> Message:
-    """Return the message, marked where an earlier attempt was taken and a later one has left."""
-    taken = attempt.state in (AttemptState.SUBMITTED, AttemptState.DELIVERED)
-    if not taken or not _another_left(message, attempt) or message.duplicate_possible:
+    """Return the message after word that an attempt was taken which it does not follow.
+
+    What would be sent again is not; where a later attempt has left, the message is marked.
+    """
+    if attempt.state not in (AttemptState.SUBMITTED, AttemptState.DELIVERED):
         return message
-    return message.touched(now, duplicate_possible=True)
+    risk = message.duplicate_possible or _another_left(message, attempt)
+    if message.state in _MAY_BE_SENT_AGAIN:
+        return message.move_to(
+            MessageState.SUBMITTED,
+            now,
+            provider_message_id=attempt.provider_message_id,
+            duplicate_possible=risk,
+        )
+    if risk == message.duplicate_possible:
+        return message
+    return message.touched(now, duplicate_possible=risk)
 
 
 def _delivered(message: Message, attempt: Attempt, *, read: bool, now: datetime) -> Message:

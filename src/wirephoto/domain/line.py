@@ -52,10 +52,15 @@ class Stop:
 def stopped(
     before: Stop | None, *, reason: str, detail: str, now: datetime, proof: Proof = Proof.ANSWER
 ) -> Stop:
-    """Return the stop after one more fault: it keeps its start and its probes' growing pace."""
+    """Return the stop after one more fault: it keeps its start and its probes' growing pace.
+
+    What only receipts can show to be gone stays so, whatever else goes wrong meanwhile.
+    """
     if before is None:
         probe_at = now + timedelta(seconds=PROBE_FIRST_S)
         return Stop(reason, detail, since=now, fault_at=now, probe_at=probe_at, proof=proof)
+    if before.proof is Proof.RECEIPT and proof is Proof.ANSWER:
+        return replace(before, fault_at=now)
     return replace(before, reason=reason, detail=detail, fault_at=now, proof=proof)
 
 

@@ -203,7 +203,7 @@ class Message:
             "hold_reason": self.hold_reason if state is MessageState.QUEUED else None,
             "slot_at": self.slot_at if leased or state is MessageState.SENDING else None,
             "lease_until": self.lease_until if leased else None,
-            "submitted_at": self.submitted_at or (now if state is MessageState.SUBMITTED else None),
+            "submitted_at": now if state is MessageState.SUBMITTED else self.submitted_at,
             "final_at": self.final_at or (now if state.is_final else None),
             "receipt_overdue": False,
         }

@@ -39,8 +39,13 @@ def resend_at(
         # Not before the stopped line's first probe: the stop is stored a moment after this.
         due_at = now + timedelta(seconds=PROBE_FIRST_S)
     else:
+        # Half of the wait is certain: each further attempt costs money.
         due_at = retry_at(
-            policy.backoff, tries=message.resends + 1, jitter=jitter, now=now, retry_after_s=None
+            policy.backoff,
+            tries=message.resends + 1,
+            jitter=(1.0 + jitter) / 2,
+            now=now,
+            retry_after_s=None,
         )
     return due_at if due_at < message.expires_at else None
 

@@ -16,6 +16,7 @@ from wirephoto.domain.pacing import LATE_MAX
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.claim import IDLE_REST_S, claim_due
 from wirephoto.engine.line import heed, not_probed
+from wirephoto.engine.transitions import transition_between
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
@@ -42,6 +43,9 @@ WINDOW_GROWTH = 1 / 16
 """By how much it grows for each slot kept, once it has been too wide; before, it doubles."""
 RECORD_TRIES_MAX = 5
 """How often an answer is applied again to a message that moved meanwhile."""
+TAKE_BACK_TRIES_MAX = 120
+"""How often a beginning without an answer is looked for, with `RECORD_REST_S` between: longer than
+a lease lasts, after which the message is somebody else's."""
 RECORD_REST_S = 0.5
 """How long to wait before an answer is stored again, when the database was out of reach."""
 SLOT_MISSED = Outcome(
@@ -324,12 +328,7 @@ class Dispatcher:
             jitter=self._random.random(),
             now=now,
         )
-        if message is not pair.message:
-            event = message_event(self._ids.new("evt", now), message, attempt)
-            return Transition(message, event=event, attempt=attempt)
-        if attempt == pair.attempt:
-            return None
-        return Transition(message.touched(now), attempt=attempt)
+        return transition_between(pair, Pair(message, attempt), ids=self._ids, now=now)
 
     async def _reload(self, pair: Pair) -> Pair:
         tenant_id = pair.message.tenant_id
@@ -340,10 +339,10 @@ class Dispatcher:
         assert attempt is not None, "attempts in flight are not deleted"
         return Pair(message, attempt)
 
-    async def _release(self, message: Message) -> None:
-        """Give a claimed message back: nothing of it has left, and its slot is forfeited."""
+    async def _release(self, message: Message) -> bool:
+        """Give a claimed message back, its slot forfeited; tell whether it was still ours."""
         released = message.move_to(MessageState.QUEUED, self._clock.now())
-        await self._commits.run(record_transitions, Transition(released))
+        return await self._commits.run(record_transitions, Transition(released))
 
     async def _expire(self, message: Message) -> None:
         """End a claimed message that grew too old; one that somebody else moved is theirs."""
@@ -357,18 +356,19 @@ class Dispatcher:
 
     async def _take_back(self, pair: Pair, claimed: Message) -> None:
         """Undo a beginning whose commit was not answered: it may have happened; nothing left."""
-        while True:
+        for _ in range(TAKE_BACK_TRIES_MAX):
             await self._clock.sleep(RECORD_REST_S)
             try:
                 async with self._database.read() as tx:
                     begun = await get_attempt(tx, pair.attempt.tenant_id, pair.attempt.id)
-                if begun is None:
-                    await self._release(claimed)
+                # Where it is no longer ours it may have been committed after all: look again.
+                if begun is None and await self._release(claimed):
                     return
             except StorageUnavailable:
                 continue
-            await self._record_answer(pair, SLOT_MISSED)
-            return
+            if begun is not None:
+                await self._record_answer(pair, SLOT_MISSED)
+                return
 
 
 def _submission(message: Message, attempt: Attempt) -> Submission:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from wirephoto.clock import Clock
 from wirephoto.domain.follow import Pair, contradicts
 from wirephoto.domain.message import Attempt, Message
-from wirephoto.domain.outcome import Failure, Receipt
+from wirephoto.domain.outcome import Receipt
 from wirephoto.engine.line import heed_receipts
 from wirephoto.engine.receipts import Receipts
 from wirephoto.errors import StorageUnavailable
@@ -181,7 +181,7 @@ class _Applied:
 
     outcomes: dict[int, str] = field(default_factory=dict)
     nameless: set[int] = field(default_factory=set)
-    news: list[tuple[Message, Attempt, Failure | None]] = field(default_factory=list)
+    news: list[tuple[Message, Attempt, Receipt]] = field(default_factory=list)
 
     def not_ours(self, seq: int, receipt: Receipt) -> None:
         """Note a receipt for no attempt that is known now."""
@@ -192,7 +192,7 @@ class _Applied:
     def moved(self, seq: int, receipt: Receipt, after: Pair) -> None:
         """Note a receipt that said something new."""
         self.outcomes[seq] = APPLIED
-        self.news.append((after.message, after.attempt, receipt.failure))
+        self.news.append((after.message, after.attempt, receipt))
 
 
 def _may_match(webhook: Webhook, now: datetime) -> bool:

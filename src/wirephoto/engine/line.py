@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from sqlalchemy import Table
 
-from wirephoto.domain.line import Proof, stopped
+from wirephoto.domain.line import QUIET, Proof, stopped
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
-from wirephoto.domain.outcome import Failure, FailureClass, Outcome, Verdict
+from wirephoto.domain.outcome import Failure, FailureClass, Outcome, Receipt, Verdict
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
@@ -75,7 +75,7 @@ async def not_probed(
 
 async def heed_receipts(
     database: Database,
-    news: Sequence[tuple[Message, Attempt, Failure | None]],
+    news: Sequence[tuple[Message, Attempt, Receipt]],
     now: datetime,
 ) -> None:
     """Apply what receipts say of the accounts and campaigns that their messages went through.
@@ -84,7 +84,10 @@ async def heed_receipts(
     line goes on when a message that left after the fault is delivered, or with `resume_quiet`.
     """
     faults = {}
-    for message, _, failure in news:
+    for message, _, receipt in news:
+        failure = receipt.failure
+        if now - receipt.reported_at > QUIET:
+            continue  # told late: whatever it was, it says nothing of the line as it is now
         if failure and failure.kind is FailureClass.SENDER:
             faults[campaigns, message.campaign_id] = failure
         elif failure and failure.kind is FailureClass.ACCOUNT:

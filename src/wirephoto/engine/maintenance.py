@@ -148,10 +148,13 @@ class Overdue:
 
     name = "overdue"
 
-    def __init__(self, database: Database, clock: Clock, *, window: timedelta) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, window: timedelta, looked_up: bool
+    ) -> None:
         self._database = database
         self._clock = clock
         self._window = window
+        self._looked_up = looked_up
         self.bell = database.bell()
 
     async def turn(self) -> float:
@@ -163,7 +166,7 @@ class Overdue:
             rows = [
                 Transition(
                     message.touched(now, receipt_overdue=True),
-                    attempt=replace(latest[message.id], check_at=now),
+                    attempt=replace(latest[message.id], check_at=now if self._looked_up else None),
                 )
                 for message in found
                 if message.id in latest

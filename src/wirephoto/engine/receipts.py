@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from wirephoto.clock import Clock
-from wirephoto.domain.event import message_event
 from wirephoto.domain.follow import Pair, apply_receipt, follow_receipt
 from wirephoto.domain.outcome import FailureClass, Receipt
 from wirephoto.domain.retry import ResendPolicy
+from wirephoto.engine.transitions import transition_between
 from wirephoto.ids import Ids
 from wirephoto.storage.messages import Transition
 
@@ -51,11 +51,4 @@ class Receipts:
             jitter=self._random.random(),
             now=now,
         )
-        if message.state is not pair.message.state:
-            event = message_event(self._ids.new("evt", now), message, attempt)
-            return Transition(message, event=event, attempt=attempt)
-        if message is pair.message:
-            if attempt == pair.attempt:
-                return None
-            message = message.touched(now)
-        return Transition(message, attempt=attempt)
+        return transition_between(pair, Pair(message, attempt), ids=self._ids, now=now)

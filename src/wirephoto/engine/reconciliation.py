@@ -22,7 +22,7 @@ from wirephoto.storage.messages import (
     lock_messages,
     record_transitions,
 )
-from wirephoto.storage.queue import lease_checks
+from wirephoto.storage.queue import arm_checks, lease_checks
 from wirephoto.telemetry import LogEvent, get_log
 
 _log = get_log()
@@ -39,6 +39,8 @@ UNAVAILABLE_REST_S_MAX = 3600.0
 NOT_ALLOWED_REST_S = 900.0
 """After an answer that only a human can change: wrong credentials, or a product not paid for."""
 _NOT_ALLOWED = frozenset({"unauthorized", "forbidden"})
+_ANSWERED_BADLY = frozenset({"refused", "incomplete", "unreadable"})
+"""Each such answer may have its price, and the next would be the same: asked ever less often."""
 
 
 class Records(Protocol):
@@ -75,13 +77,17 @@ class Reconciler:
         self._policy = policy
         self._clock = clock
         self._ids = ids
+        self._armed = False
         self.bell = database.bell()
 
     async def turn(self) -> float:
         """Look into what is due, one at a time where the records are asked; return the rest."""
         now, limit = self._clock.now(), 1 if self._records else TURN_MAX
         async with self._database.transaction() as tx:
+            if not self._armed:
+                await arm_checks(tx, now)
             due = await lease_checks(tx, now=now, lease_until=now + LEASE, limit=limit)
+        self._armed = True
         # Apart from the lease, which locks attempts: everybody else locks their messages first.
         async with self._database.transaction() as tx:
             taken = [await self._step(tx, attempt) for attempt in due]
@@ -99,7 +105,7 @@ class Reconciler:
         if step.step is Step.LOOK_UP:
             return step.step, pair
         if step.step is Step.REPEAT:
-            after = repeat(pair, now)
+            after = repeat(pair, self._policy, now)
             event = None
             if after.message.state is MessageState.QUEUED:
                 event = message_event(self._ids.new("evt", now), after.message, after.attempt)
@@ -132,7 +138,7 @@ class Reconciler:
         Otherwise `at_least_once` would wait for ever for an account that may not ask them.
         """
         repeats = self._policy.delivery is Delivery.AT_LEAST_ONCE
-        return error.reason == "refused" or (repeats and error.reason in _NOT_ALLOWED)
+        return error.reason in _ANSWERED_BADLY or (repeats and error.reason in _NOT_ALLOWED)
 
     async def _learn(self, asked: Attempt, found: Receipt | None) -> None:
         """Record what the records said; where that is nothing new, when to ask again."""
@@ -148,7 +154,7 @@ class Reconciler:
             await _record(tx, move)
         assert found, "a receipt made the move"
         _log.info(LogEvent.DOUBT_SETTLED, message_id=move.message.id, state=found.state)
-        await heed_receipts(self._database, [(move.message, learned, found.failure)], now)
+        await heed_receipts(self._database, [(move.message, learned, found)], now)
 
 
 def _rest_s(error: ReportsUnavailable) -> float:

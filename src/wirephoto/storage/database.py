@@ -55,6 +55,8 @@ LISTENER_LOST = "listener-lost"
 """Topic: other processes are no longer heard."""
 
 _ENCODER = msgspec.json.Encoder()
+_POOL_OPTIONS = frozenset({"async_fallback", "prepared_statement_cache_size"})
+"""Options of an address that are SQLAlchemy's, not the driver's."""
 
 Statement = Callable[["Database"], Executable]
 """A function that builds a statement for a database; built once, then kept."""
@@ -129,14 +131,15 @@ class Database:
         self.ring(*sorted(transaction.rings))
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Transaction]:
-        """Give a consistent view for reading.
+    async def read(self, *, patiently: bool = False) -> AsyncIterator[Transaction]:
+        """Give a consistent view for reading; `patiently`, however long it takes.
 
         Raises:
             StorageUnavailable: the database cannot be reached.
         """
         with unavailable_is_typed():
-            async with asyncio.timeout(self.patience_s), self._reader.begin() as connection:
+            patience_s = None if patiently else self.patience_s
+            async with asyncio.timeout(patience_s), self._reader.begin() as connection:
                 yield Transaction(self, connection)
 
     def built(self, statement: Statement) -> Executable:
@@ -252,9 +255,10 @@ class Database:
             return await self._listener.time()
 
     def _make_listener(self) -> Listener:
-        url = self.writer.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        _, options = self.dialect.create_connect_args(self.writer.url)
+        options = {name: value for name, value in options.items() if name not in _POOL_OPTIONS}
         lost = partial(self.ring, LISTENER_LOST)
-        return Listener(url, NOTIFY_CHANNEL, hear=self.ring, lost=lost)
+        return Listener(options, NOTIFY_CHANNEL, hear=self.ring, lost=lost)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -40,7 +40,7 @@ async def examine(database: Database) -> AsyncIterator[Finding]:
     Raises:
         StorageUnavailable: the database cannot be read.
     """
-    async with database.read() as tx:
+    async with database.read(patiently=True) as tx:
         if database.is_postgres:
             # By default each statement sees what was committed before it began.
             await tx.connection.execute(

@@ -272,8 +272,10 @@ _ATTEMPTS = (
     ),
     _message(
         "attempt_submitted",
-        "The latest attempt of a message that is submitted is so, too.",
-        _is(_m.state, _S.SUBMITTED) & ~_is(_word, _A.SUBMITTED),
+        "A message that is submitted has an attempt that is so, too.",
+        _is(_m.state, _S.SUBMITTED)
+        & ~_is(_word, _A.SUBMITTED)
+        & _no_attempt(_is(_own.c.state, _A.SUBMITTED)),
     ),
     _message(
         "attempt_word",

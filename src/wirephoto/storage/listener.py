@@ -1,7 +1,7 @@
 """One connection of PostgreSQL on which a process hears the others, and asks for the time."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +12,20 @@ ANSWER_S_MAX = 10.0
 
 
 class Listener:
-    """Hears the notifications of one channel; `lost` is called when it no longer does."""
+    """Hears the notifications of one channel; `lost` is called when it no longer does.
+
+    `options` are the driver's, as those of the pool: TLS is asked for in the same way.
+    """
 
     def __init__(
-        self, url: str, channel: str, *, hear: Callable[[str], None], lost: Callable[[], None]
+        self,
+        options: Mapping[str, Any],
+        channel: str,
+        *,
+        hear: Callable[[str], None],
+        lost: Callable[[], None],
     ) -> None:
-        self._url = url
+        self._options = options
         self._channel = channel
         self._hear = hear
         self._lost = lost
@@ -31,7 +39,7 @@ class Listener:
     async def connect(self) -> None:
         """Hear the channel from now on; what was notified before is not told."""
         connection = await asyncpg.connect(
-            self._url, timeout=ANSWER_S_MAX, command_timeout=ANSWER_S_MAX
+            **{**self._options, "timeout": ANSWER_S_MAX, "command_timeout": ANSWER_S_MAX}
         )
         try:
             await connection.add_listener(self._channel, self._on_notification)

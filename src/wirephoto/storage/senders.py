@@ -240,15 +240,16 @@ async def load_senders(tx: Transaction) -> list[Sender]:
 def _line(row: Row[Any]) -> Line:
     stop = None
     if row.stopped_at is not None:
+        # A process of an earlier release stops a line without these two, or leaves old ones.
+        ours = row.fault_at is not None and row.fault_at >= row.stopped_at
         stop = Stop(
             reason=row.stop_reason,
             detail=row.stop_detail,
             since=row.stopped_at,
-            # A process of an earlier release stops a line without these two.
-            fault_at=row.fault_at or row.stopped_at,
+            fault_at=row.fault_at if ours else row.stopped_at,
             probe_at=row.probe_at,
             probes=row.probes,
-            proof=Proof(row.stop_proof or Proof.ANSWER),
+            proof=Proof(row.stop_proof) if ours else Proof.ANSWER,
         )
     return Line(
         id=row.id,

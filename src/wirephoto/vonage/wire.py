@@ -65,11 +65,17 @@ def request_shown(submission: Submission) -> str:
         replace(
             submission,
             text=text,
-            media=tuple([Media(redact_text(each.url), each.kind) for each in submission.media]),
+            media=tuple([Media(_url_shown(each.url), each.kind) for each in submission.media]),
         )
     )
     shown |= {"to": mask_phone(submission.recipient), "from": mask_phone(submission.sender)}
     return msgspec.json.encode(shown).decode()[:_SHOWN_CHARS_MAX]
+
+
+def _url_shown(url: str) -> str:
+    """Return an address without its query: that of a signed one is a credential."""
+    address, mark, _ = url.partition("?")
+    return redact_text(address) + (mark and "?[redacted]")
 
 
 def _request(submission: Submission) -> dict[str, Any]:
@@ -140,8 +146,8 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Outcome
 
 
 def _answer_shown(status: int, body: bytes) -> str:
-    words = body[:_SHOWN_CHARS_MAX].decode("utf-8", "replace").replace("\x00", "\ufffd")
-    return f"{status} {redact_text(words)}".rstrip()
+    words = redact_text(body.decode("utf-8", "replace").replace("\x00", "\ufffd"))
+    return f"{status} {words[:_SHOWN_CHARS_MAX]}".rstrip()
 
 
 def broken_connection(*, written: bool, detail: str, timed_out: bool = False) -> Outcome:
