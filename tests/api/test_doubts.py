@@ -63,11 +63,25 @@ async def test_what_is_no_longer_in_doubt_is_not_settled(client, database):
 
 
 @on_sqlite
+async def test_a_word_on_another_attempt_is_not_taken(client, database):
+    """A request that comes late, or twice, must not speak of what was sent since."""
+    message = await doubted(database)
+
+    late = await client.post(path(message), json={"outcome": "not_sent", "attempt": 2})
+    right = await client.post(path(message), json={"outcome": "not_sent", "attempt": 1})
+
+    assert (late.status_code, late.json()["code"]) == (409, "not_resolvable")
+    assert "Attempt 1" in late.json()["detail"]
+    assert right.status_code == 200
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [
         ({}, "outcome"),
         ({"outcome": "maybe"}, "outcome"),
+        ({"outcome": "abandon", "attempt": 0}, "attempt"),
         ({"outcome": "sent", "message_uuid": "not an id"}, "message_uuid"),
         ({"outcome": "not_sent", "message_uuid": UUID}, "message_uuid"),
         ({"outcome": "sent", "uuid": UUID}, "uuid"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -169,14 +170,20 @@ async def store_doubted(stage: Stage, *, state: MessageState = MessageState.UNCO
 
 
 async def resolve_it(
-    stage: Stage, message: Message, resolution: Resolution = Resolution.NOT_SENT
+    stage: Stage,
+    message: Message,
+    resolution: Resolution = Resolution.NOT_SENT,
+    *,
+    attempt_number: int | None = None,
+    commits: Any = None,
 ) -> tuple[Message | None, bool]:
     return await resolve(
         stage.database,
-        stage.commits,
+        commits or stage.commits,
         tenant_id=message.tenant_id,
         message_id=message.id,
         resolution=resolution,
+        attempt_number=attempt_number,
         provider_message_id=None,
         actor="key_1",
         clock=stage.clock,
@@ -255,17 +262,47 @@ async def test_a_receipt_that_comes_first_wins_over_the_human(stage):
             await stage.commits.run(record_transitions, Transition(moved))
             return await stage.commits.run(write, item)
 
-    stood, done = await resolve(
-        stage.database,
-        Overtaken(),
-        tenant_id=message.tenant_id,
-        message_id=message.id,
-        resolution=Resolution.NOT_SENT,
-        provider_message_id=None,
-        actor="key_1",
-        clock=stage.clock,
-        ids=stage.ids,
-    )
+    stood, done = await resolve_it(stage, message, commits=Overtaken())
 
     assert (stood.state, done) == (MessageState.DELIVERED, False)
+    assert await audit_of(stage, message) == []
+
+
+async def doubt_again(stage: Stage, message: Message) -> None:
+    """Send a message in doubt again, until it is in doubt once more."""
+    stored = await stage.message(message)
+    for state in (MessageState.QUEUED, MessageState.CLAIMED, MessageState.SENDING):
+        stored = stored.move_to(state, NOW)
+        await stage.commits.run(record_transitions, Transition(stored))
+    second = make_attempt(message, number=2, state=AttemptState.UNCONFIRMED, ended_at=NOW)
+    doubted = stored.move_to(MessageState.UNCONFIRMED, NOW, attempts=2)
+    await stage.commits.run(record_transitions, Transition(doubted, begun=second))
+
+
+async def test_what_is_true_of_one_attempt_is_not_said_of_the_next(stage):
+    """The first never left, the second may have arrived: said twice, that is a second picture."""
+    message = await store_doubted(stage)
+    await doubt_again(stage, message)
+
+    stood, done = await resolve_it(stage, message, attempt_number=1)
+
+    assert (stood.state, done) == (MessageState.UNCONFIRMED, False)
+    assert await audit_of(stage, message) == []
+    _, done = await resolve_it(stage, message, attempt_number=2)
+    assert done
+
+
+async def test_an_attempt_that_comes_while_a_decision_is_stored_is_left_alone(stage):
+    """Whoever names no attempt means the one that was there when the request came."""
+    message = await store_doubted(stage)
+
+    class Overtaken:
+        async def run(self, write, item):
+            if (await stage.message(message)).attempts == 1:
+                await doubt_again(stage, message)
+            return await stage.commits.run(write, item)
+
+    stood, done = await resolve_it(stage, message, commits=Overtaken())
+
+    assert (stood.state, stood.attempts, done) == (MessageState.UNCONFIRMED, 2, False)
     assert await audit_of(stage, message) == []

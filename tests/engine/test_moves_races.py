@@ -63,6 +63,7 @@ async def test_a_decision_that_waits_for_a_receipt_is_dropped(stage):
         stage.commits,
         tenant_id=before.message.tenant_id,
         message_id=before.message.id,
+        attempt_number=None,
         resolution=Resolution.NOT_SENT,
         provider_message_id=None,
         actor="key_1",

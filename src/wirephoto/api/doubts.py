@@ -1,7 +1,7 @@
 """Settle a message of which nobody knows whether it left."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, post
@@ -17,6 +17,7 @@ from wirephoto.api.services import services_of
 from wirephoto.api.views import MessageView, message_view
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.doubt import Resolution
+from wirephoto.domain.message import Message, MessageState
 from wirephoto.engine.moves import resolve
 from wirephoto.errors import Fault, RequestRefused
 
@@ -27,6 +28,7 @@ class ResolveRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What somebody found out, or decided, about a message in doubt."""
 
     outcome: Resolution
+    attempt: Annotated[int, msgspec.Meta(ge=1)] | None = None
     message_uuid: str | None = None
 
 
@@ -50,8 +52,8 @@ _REQUEST = msgspec.json.Decoder(ResolveRequest)
 async def resolve_message(request: AnyRequest, message_id: FromPath[str]) -> Response[Any]:
     """Settle an `unconfirmed` message: `sent`, `not_sent` (it is sent again) or `abandon`.
 
-    409 when it is no longer in doubt: a receipt may have settled it. Who did it is kept in the
-    audit trail.
+    409 when it is no longer in doubt, for a receipt may have settled it, or when another attempt
+    than `attempt` is. Who did it is kept in the audit trail.
     """
     wanted = read_body(await request.body(), _REQUEST)
     _check(wanted)
@@ -64,6 +66,7 @@ async def resolve_message(request: AnyRequest, message_id: FromPath[str]) -> Res
         tenant_id=caller.tenant_id,
         message_id=message_id,
         resolution=wanted.outcome,
+        attempt_number=wanted.attempt,
         provider_message_id=wanted.message_uuid,
         actor=caller.key_id,
         clock=services.clock,
@@ -72,8 +75,14 @@ async def resolve_message(request: AnyRequest, message_id: FromPath[str]) -> Res
     if message is None:
         return not_found()
     if not settled:
-        return problem("not_resolvable", f"The message is {message.state}, not in doubt.")
+        return problem("not_resolvable", _why_not(message))
     return json_answer(message_view(message))
+
+
+def _why_not(message: Message) -> str:
+    if message.state is MessageState.UNCONFIRMED:
+        return f"Attempt {message.attempts} is in doubt now, not the one that was looked at."
+    return f"The message is {message.state}, not in doubt."
 
 
 def _check(wanted: ResolveRequest) -> None:

@@ -26,7 +26,7 @@ def example_of(name: str) -> Any:
             "message": "MMS sending initiated successfully.",
             "message_uuid": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab",
         },
-        "ResolveRequest": {"outcome": "not_sent"},
+        "ResolveRequest": {"outcome": "not_sent", "attempt": 1},
         "MessageView": _message(),
         "MessageList": {"messages": [_message()], "next_cursor": None},
         "BatchAnswer": {"results": [{"status": 202, "message": _message()}, _refused()]},

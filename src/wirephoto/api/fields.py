@@ -76,6 +76,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "ResolveRequest": {
             "outcome": "What became of it, or what shall.",
+            "attempt": "The number of the attempt that this is true of: where another one has"
+            " been made since, nothing is done. Without it the latest is meant.",
             "message_uuid": "The provider's id, where it is known; with `sent` alone.",
         },
         "Resolution": {

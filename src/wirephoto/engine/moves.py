@@ -60,6 +60,7 @@ async def resolve(
     tenant_id: str,
     message_id: str,
     resolution: Resolution,
+    attempt_number: int | None,
     provider_message_id: str | None,
     actor: str,
     clock: Clock,
@@ -67,14 +68,19 @@ async def resolve(
 ) -> tuple[Message | None, bool]:
     """Settle a message in doubt as a human says; return it as it stands, and whether it was.
 
-    A receipt may settle it meanwhile: then it is no longer in doubt, and nothing is done. Who did
-    it goes into the audit trail, with the move or not at all.
+    A receipt may settle it meanwhile: then it is no longer in doubt, and nothing is done. So it is
+    when the latest attempt is not, or no longer, the one that the human speaks of (None: the one
+    that is found first): what is true of one attempt says nothing of the next. Who did it goes
+    into the audit trail, with the move or not at all.
     """
     message = None
     for _ in range(TRIES_MAX):
         async with database.read() as tx:
             message = await get_message(tx, tenant_id, message_id)
             if message is None or message.state is not MessageState.UNCONFIRMED:
+                return message, False
+            attempt_number = attempt_number or message.attempts
+            if message.attempts != attempt_number:
                 return message, False
             attempt = (await latest_attempts(tx, [message_id]))[message_id]
         now = clock.now()
