@@ -7,10 +7,11 @@ import pytest
 
 from tests.api.application import add_sender, client_of, make_app
 from tests.api.conftest import BEGINNING, waiting, with_services
-from tests.factories import PICTURE, RECIPIENT, SENDER
+from tests.factories import PICTURE, RECIPIENT, SENDER, make_attempt
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.idempotency import HEADER
-from wirephoto.domain.message import MessageState
+from wirephoto.domain.message import AttemptState, MessageState
+from wirephoto.storage.messages import insert_attempts
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 UUID = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
@@ -178,6 +179,43 @@ async def test_only_what_was_tried_and_will_certainly_not_go_is_a_500(app, clien
     answer = await asked.answer
     assert answer.status_code == 500
     assert answer.json() == {"success": False, "error": NOT_SENT, "id": message.id}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("attempt", "status"),
+    [
+        (AttemptState.UNCONFIRMED, 202),
+        (AttemptState.SUBMITTED, 202),
+        (AttemptState.NOT_ACCEPTED, 500),
+    ],
+    ids=str,
+)
+async def test_what_may_have_gone_is_no_failure(app, client, mover, database, attempt, status):
+    """Given up by an operator while in doubt, say: a 500 would have the picture sent again."""
+    waiting(app)
+    asked = Asked(client, mover)
+    message = await mover.move(await asked.message(), *BEGINNING, attempts=1)
+    async with database.transaction() as tx:
+        await insert_attempts(tx, [make_attempt(message, state=attempt)])
+
+    await mover.move(message, MessageState.FAILED, reason="resolved_abandon")
+
+    answer = await asked.answer
+    assert (answer.status_code, answer.json()["id"]) == (status, message.id)
+
+
+@on_sqlite
+async def test_a_success_has_the_providers_id(app, client, mover):
+    """An operator may know that it was sent, and not as what; the tutorial's client reads an id."""
+    waiting(app)
+    asked = Asked(client, mover)
+    message = await mover.move(await asked.message(), *BEGINNING)
+
+    await mover.move(message, MessageState.SUBMITTED, reason="resolved_sent")
+
+    answer = await asked.answer
+    assert (answer.status_code, answer.json()["state"]) == (202, "submitted")
 
 
 @on_sqlite

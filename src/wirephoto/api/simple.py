@@ -1,6 +1,6 @@
 """The simple door, `POST /send-mms`: one call that waits until the provider has answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,19 +16,20 @@ from wirephoto.api.problems import CODES, HEADERS, described, own_headers
 from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import Services, services_of
 from wirephoto.domain.api_key import Scope
-from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
 from wirephoto.domain.request import MediaRequest, MessageRequest
 from wirephoto.engine.dispatcher import SLOT_MISSED
 from wirephoto.engine.moves import wait_until
 from wirephoto.engine.submission import ROUTE_SIMPLE, Answered, Unanswered
 from wirephoto.errors import Fault, RequestRefused
+from wirephoto.storage.messages import list_attempts
 from wirephoto.telemetry import LogEvent, get_log
 
 _log = get_log()
 
 SENT = "MMS sending initiated successfully."
 NOT_SENT = "Failed to send MMS. Check server logs for details."
-UNDER_WAY = "The message is stored and may still go out; look it up by its id."
+UNDER_WAY = "The message is stored and may still go out, or has; look it up by its id."
 _FIELDS = {"to": "recipient", "media[0].url": "imageUrl", "text": "caption", "media": "imageUrl"}
 _ANSWERED = frozenset(
     {
@@ -40,6 +41,15 @@ _ANSWERED = frozenset(
     }
 )
 """The provider has taken it: the tutorial's success, whatever the carrier says afterwards."""
+_MAY_HAVE_GONE = frozenset(
+    {
+        AttemptState.SENDING,
+        AttemptState.UNCONFIRMED,
+        AttemptState.SUBMITTED,
+        AttemptState.DELIVERED,
+    }
+)
+"""Attempts that keep a message from being certainly not sent, whatever ended it."""
 _KEY_MARGIN_S = 5.0
 
 
@@ -153,7 +163,9 @@ async def _wait(services: Services, tenant_id: str, submitted: Unanswered) -> Re
         patience=services.sync_wait,
     )
     assert message is not None, "a message is not deleted while its request waits"
-    status, body = _outcome(message)
+    async with services.database.read() as tx:
+        attempts = await list_attempts(tx, tenant_id, message.id)
+    status, body = _outcome(message, attempts)
     if submitted.keyed:
         stored = msgspec.json.encode(body).decode()
         await services.submissions.answer(submitted.keyed, status=status, body=stored)
@@ -168,11 +180,13 @@ def _is_answered(message: Message) -> bool:
     return message.state in _ANSWERED or message.state.is_final or in_doubt or held
 
 
-def _outcome(message: Message) -> tuple[int, SimpleAnswer]:
-    if message.state in _ANSWERED:
-        uuid = message.provider_message_id
+def _outcome(message: Message, attempts: Sequence[Attempt]) -> tuple[int, SimpleAnswer]:
+    uuid = message.provider_message_id
+    if message.state in _ANSWERED and uuid:
         return 200, SimpleAnswer(True, id=message.id, message=SENT, message_uuid=uuid)
-    if not message.state.is_final:
+    # Somebody may have settled or given up what is in doubt, or it may have been repeated.
+    may_have_gone = any(attempt.state in _MAY_HAVE_GONE for attempt in attempts)
+    if not message.state.is_final or may_have_gone:
         state = message.state.value
         return 202, SimpleAnswer(True, id=message.id, state=state, message=UNDER_WAY)
     if message.attempts == 0:
