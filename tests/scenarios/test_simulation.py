@@ -13,7 +13,7 @@ from tests.scenarios.simulation.run import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 8
-SEEDS = 32
+SEEDS = 16
 LONG = 400
 """Lines of a journal that has something to tell."""
 

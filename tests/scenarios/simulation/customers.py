@@ -211,7 +211,7 @@ class Customer:
     def _read_simple(self, order: Order, answer: Answer) -> None:
         said = json.loads(answer.body)
         if answer.status == 200:
-            order.provider_ids[said["message_uuid"]] = None
+            order.provider_ids[said.get("message_uuid", "none")] = None
         elif answer.status == 500:
             order.will_never_go = True
         elif answer.status != 202:

@@ -78,7 +78,7 @@ class ProviderLine:
             raise asyncio.CancelledError
         body = wire.request_body(submission)
         link.evidence.departed(submission.client_ref)
-        if link.weather.strikes(link.weather.faults.provider_unreachable):
+        if link.weather.refuses_connection():
             link.evidence.landed(submission.client_ref)
             return wire.broken_connection(written=False, detail="connection refused")
         answered: asyncio.Future[Any] = link.loop.create_future()

@@ -15,17 +15,14 @@ from wirephoto.simulator.ledger import Ledger
 ABANDONED = 0.15
 """How many of the messages in doubt are given up rather than looked into."""
 TRIES_MAX = 4
-THINKS_S = 2.0
-"""How long somebody looks at a message at most before saying something of it."""
 _STATES = {"sent": "submitted", "not_sent": "queued", "abandon": "failed"}
 
 
 class Operator:
     """Looks for messages in doubt now and then, and says what became of them."""
 
-    name = "operator"
-
-    def __init__(self, link: Link, ledger: Ledger, plan: Plan, random: Random) -> None:
+    def __init__(self, name: str, link: Link, ledger: Ledger, plan: Plan, random: Random) -> None:
+        self.name = name
         self._link = link
         self._ledger = ledger
         self._plan = plan
@@ -50,11 +47,13 @@ class Operator:
             return
         decision = Decision(message_id, attempt["number"], said["outcome"])
         self._link.evidence.decisions.append(decision)
-        await self._rest(THINKS_S)
-        request = post(f"/v1/messages/{message_id}/resolve", said, None)
+        await self._rest(self._plan.thinks_s)
+        named = said | {"attempt": attempt["number"]}
+        request = post(f"/v1/messages/{message_id}/resolve", named, None)
         for _ in range(TRIES_MAX):
             answer = await self._ask(request)
             if answer is None or answer.status == 503:
+                # A commit that was not answered may have happened.
                 decision.lost += 1
             else:
                 self._read(decision, answer)

@@ -70,13 +70,15 @@ class Findings:
         """Tell whether an accepted attempt did not arrive, as the provider says and we know."""
         return {attempt.state, self.fate_of(attempt)} <= _PERMITS_ANOTHER
 
+    def is_repeated(self, attempt: Row, since: datetime) -> bool:
+        """Tell whether an attempt had been in doubt for so long that it is repeated."""
+        doubted_at = self.doubted_at.get(attempt.id)
+        grace = timedelta(seconds=self.settings["delivery_grace_s"])
+        return self.repeats and doubted_at is not None and since >= doubted_at + grace
+
     def permits_another(self, attempt: Row, since: datetime) -> bool:
         """Tell whether an accepted attempt allowed another one to begin at `since`."""
-        doubted_at = self.doubted_at.get(attempt.id)
-        if self.repeats and doubted_at is not None:
-            grace = timedelta(seconds=self.settings["delivery_grace_s"])
-            return self.is_refused(attempt) or since >= doubted_at + grace
-        return self.is_refused(attempt)
+        return self.is_refused(attempt) or self.is_repeated(attempt, since)
 
     def is_given_up(self, attempt: Row) -> bool:
         """Tell whether nobody looks any more for what became of an attempt in doubt."""
@@ -137,6 +139,15 @@ def nothing_is_sent_twice(found: Findings) -> Iterator[str]:
         for attempt, later in pairwise(found.accepted_of(message)):
             if not found.permits_another(attempt, at(later, "started_at")):
                 yield f"{message.id} was accepted again as {later.client_ref}"
+
+
+def what_is_in_doubt_is_not_repeated(found: Findings) -> Iterator[str]:
+    """Not even where the provider never took it: nobody knew that, unless the operator chose so."""
+    for message in found.messages.values():
+        for attempt, later in pairwise(found.attempts[message.id]):
+            in_doubt = attempt.state == AttemptState.UNCONFIRMED
+            if in_doubt and not found.is_repeated(attempt, at(later, "started_at")):
+                yield f"{attempt.id} is in doubt, and {later.id} was made"
 
 
 def no_rate_is_exceeded(found: Findings) -> Iterator[str]:
@@ -350,6 +361,7 @@ def what_the_provider_said_is_known(found: Findings) -> Iterator[str]:
 
 PROPERTIES = (
     nothing_is_sent_twice,
+    what_is_in_doubt_is_not_repeated,
     no_rate_is_exceeded,
     nothing_is_lost,
     nothing_is_forgotten,

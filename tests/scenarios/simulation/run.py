@@ -168,9 +168,9 @@ class World:
                 Customer(f"customer-{number}", self._link, self.plan, self._new_random())
                 for number in range(1, self.plan.customers + 1)
             ]
-            operator = Operator(self._link, self.simulator.ledger, self.plan, self._new_random())
-            people = [*customers, operator]
-            living = [spawn(person.live(), person.name) for person in people]
+            living = [
+                spawn(person.live(), person.name) for person in (*customers, *self._operators())
+            ]
             for _ in range(self.plan.outages):
                 spawn(self._outage(), "outage")
             for _ in range(self.plan.stops):
@@ -185,23 +185,32 @@ class World:
             self.host.close()
             await hosting
 
+    def _operators(self) -> Iterator[Operator]:
+        for number in range(1, self.plan.operators + 1):
+            random, ledger = self._new_random(), self.simulator.ledger
+            yield Operator(f"operator-{number}", self._link, ledger, self.plan, random)
+
     def _new_random(self) -> Random:
         return Random(self._random.random())
 
     async def _outage(self) -> None:
-        """Let the disk or the provider fail for a while."""
+        """Let the disk, the provider or the way to it fail for a while."""
         random = self._new_random()
         await self.clock.sleep(random.random() * self.plan.lasts_s)
         lasts_s = random.uniform(0.5, self.plan.outage_s)
-        if random.random() < 0.4:
+        kind = random.random()
+        if kind < 0.3:
             self.journal.note("weather", f"the disk fails for {lasts_s:.1f} s")
             self._weather.disk_is_broken = True
+        elif kind < 0.6:
+            self.journal.note("weather", f"no way to the provider for {lasts_s:.1f} s")
+            self._weather.provider_is_cut_off = True
         else:
             switches = draw_outage(random)
             self.journal.note("weather", f"{switches} for {lasts_s:.1f} s")
             self.simulator.flip(**switches)
         await self.clock.sleep(lasts_s)
-        self._weather.disk_is_broken = False
+        self._weather.disk_is_broken = self._weather.provider_is_cut_off = False
         self.simulator.flip(outage=None, account_fault=None)
 
     async def _stop(self) -> None:

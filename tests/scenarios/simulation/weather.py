@@ -63,7 +63,7 @@ class Plan:
     """A process dies within so many of its steps, as long as there are `crashes` left."""
     stops: int
     outages: int
-    """How often the disk, the provider or the account fail for a while."""
+    """How often the disk, the provider, the way to it or the account fail for a while."""
     outage_s: float
     """How long they fail at most."""
     starts_at: datetime
@@ -71,8 +71,12 @@ class Plan:
     customers: int
     requests: int
     acts: tuple[str, ...]
+    operators: int
+    """Who settle messages in doubt, each without a word to the others."""
     looks: int
-    """How often an operator looks for messages in doubt."""
+    """How often each looks for messages in doubt."""
+    thinks_s: float
+    """How long they look at a message at most before they say something of it."""
     areas: tuple[str, ...]
     """Where recipients are: the fewer, the more often one gets several messages."""
     magic: float
@@ -108,7 +112,9 @@ def draw_plan(random: Random) -> Plan:
         customers=random.choice((1, 2, 4)),
         requests=random.choice((4, 8, 14)),
         acts=(*random.sample(OFTEN, random.randint(1, len(OFTEN))), *_some(random, RARELY)),
-        looks=random.choice((0, 4, 12)),
+        operators=random.choice((0, 1, 3)),
+        looks=random.choice((4, 12)),
+        thinks_s=random.choice((2.0, 100.0)),
         areas=AREAS[: random.choice((1, 4))],
         magic=random.choice((0.0, 0.3, 0.7)),
         quiet=random.choice((0.0, 0.0, 0.3)),
@@ -193,15 +199,21 @@ class Weather:
         self._disk_s = disk_s
         self.faults = faults
         self.disk_is_broken = False
+        self.provider_is_cut_off = False
 
     def calm_down(self) -> None:
         """Let nothing fail any more."""
         self.faults = Faults()
         self.disk_is_broken = False
+        self.provider_is_cut_off = False
 
     def change(self, **faults: float) -> None:
         """Change some faults."""
         self.faults = replace(self.faults, **faults)
+
+    def refuses_connection(self) -> bool:
+        """Tell whether no byte of a request gets to the provider."""
+        return self.provider_is_cut_off or self.strikes(self.faults.provider_unreachable)
 
     def strikes(self, chance: float) -> bool:
         """Tell whether something of this chance happens now."""
