@@ -66,17 +66,18 @@ class NextStep:
     check_at: datetime | None = None
 
 
-def next_step(attempt: Attempt, policy: DoubtPolicy, now: datetime) -> NextStep:
+def next_step(pair: Pair, policy: DoubtPolicy, now: datetime) -> NextStep:
     """Return what to do about an attempt whose `check_at` has come.
 
     An attempt that the provider took and whose receipt is overdue is only looked up, never
     repeated. One in doubt is repeated after the grace time and, where the records may be asked,
     not before they were asked.
     """
+    attempt = pair.attempt
     if attempt.state not in _UNSETTLED:
         return NextStep(Step.WAIT)
     look_up_at = _look_up_at(attempt, now) if policy.looks_up else None
-    repeat_at = _repeat_at(attempt, policy)
+    repeat_at = _repeat_at(attempt, policy) if _may_be_repeated(pair, policy, now) else None
     if repeat_at is not None and repeat_at <= now:
         return NextStep(Step.REPEAT)
     if look_up_at is not None and look_up_at <= now:
@@ -112,6 +113,13 @@ def _repeat_at(attempt: Attempt, policy: DoubtPolicy) -> datetime | None:
     return _ended_at(attempt) + policy.grace if at_least_once else None
 
 
+def _may_be_repeated(pair: Pair, policy: DoubtPolicy, now: datetime) -> bool:
+    """Tell whether a message still waits for this attempt, is young enough, and has tries left."""
+    message, attempt = pair.message, pair.attempt
+    stands = message.state is MessageState.UNCONFIRMED and attempt.number == message.attempts
+    return stands and message.expires_at > now and message.tries + 1 < policy.tries_max
+
+
 def _ended_at(attempt: Attempt) -> datetime:
     return attempt.ended_at or attempt.deadline_at
 
@@ -119,14 +127,11 @@ def _ended_at(attempt: Attempt) -> datetime:
 def repeat(pair: Pair, policy: DoubtPolicy, now: datetime) -> Pair:
     """Return a message whose attempt in doubt is followed by another, though it may have arrived.
 
-    The attempt stays in doubt: a receipt may still tell what became of it. A message that has grown
-    too old, has used up its tries, or has moved on meanwhile, is left as it is.
+    The attempt stays in doubt: a receipt may still tell what became of it. Only for a pair of which
+    `next_step` said so.
     """
     message, attempt = pair.message, replace(pair.attempt, check_at=None)
-    stands = message.state is MessageState.UNCONFIRMED and attempt.number == message.attempts
-    spent = message.expires_at <= now or message.tries + 1 >= policy.tries_max
-    if not stands or spent:
-        return Pair(message.touched(now), attempt)
+    assert _may_be_repeated(pair, policy, now), "the next step of another pair"
     queued = message.move_to(
         MessageState.QUEUED,
         now,

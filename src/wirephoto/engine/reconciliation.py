@@ -9,7 +9,7 @@ from wirephoto.domain.doubt import Delivery, DoubtPolicy, Step, looked_up, next_
 from wirephoto.domain.event import message_event
 from wirephoto.domain.follow import Pair
 from wirephoto.domain.look_up import LookUp, look_up_of
-from wirephoto.domain.message import Attempt, MessageState
+from wirephoto.domain.message import Attempt
 from wirephoto.domain.outcome import Receipt
 from wirephoto.engine.line import heed_receipts
 from wirephoto.engine.receipts import Receipts
@@ -101,14 +101,12 @@ class Reconciler:
     async def _step(self, tx: Transaction, leased: Attempt) -> tuple[Step, Pair]:
         """Take the step that is due; a look-up is only named, for it leaves the process."""
         now, pair = self._clock.now(), await _locked(tx, leased)
-        step = next_step(pair.attempt, self._policy, now)
+        step = next_step(pair, self._policy, now)
         if step.step is Step.LOOK_UP:
             return step.step, pair
         if step.step is Step.REPEAT:
             after = repeat(pair, self._policy, now)
-            event = None
-            if after.message.state is MessageState.QUEUED:
-                event = message_event(self._ids.new("evt", now), after.message, after.attempt)
+            event = message_event(self._ids.new("evt", now), after.message, after.attempt)
             move = Transition(after.message, event=event, attempt=after.attempt)
         else:
             waiting = replace(pair.attempt, check_at=step.check_at)
