@@ -267,8 +267,9 @@ class Gateway:
         return self._reports
 
     def _make_receipts(self) -> Receipts:
+        backoff = RetryPolicy(first_s=self.settings.resend_wait_s, longest_s=3600.0)
         rules = ReceiptRules(
-            resend=ResendPolicy(resends_max=self.settings.resends_max),
+            resend=ResendPolicy(self.settings.resends_max, backoff),
             classes={
                 code: FailureClass(kind) for code, kind in self.settings.receipt_classes.items()
             },

@@ -163,6 +163,7 @@ async def running_gateway(
         "sender_rate": 1000,
         "account_rate": 1000,
         "stop_grace_s": 2,
+        "resend_wait_s": 0.02,
         "api_key": KEY,
     }
     gateway = Gateway(

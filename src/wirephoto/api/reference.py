@@ -141,7 +141,8 @@ def _plain(schema: Json) -> str:
     if words == "object" and "additionalProperties" in schema:
         words = "object of strings"
     if "minimum" in schema:
-        words += f", {schema['minimum']} to {schema['maximum']}"
+        bound = f" to {schema['maximum']}" if "maximum" in schema else " or more"
+        words += f", {schema['minimum']}{bound}"
     if schema.get("default"):
         words += f", else {schema['default']}"
     return words

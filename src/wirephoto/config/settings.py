@@ -232,6 +232,14 @@ class Settings(BaseSettings):
         ge=0,
         le=20,
     )
+    resend_wait_s: float = _setting(
+        "WIREPHOTO_RESEND_WAIT_S",
+        120.0,
+        "Longest wait before a rejected message is submitted anew for the first time, in seconds;"
+        " at least half of it passes, and it doubles each time, up to an hour",
+        gt=0,
+        le=3600,
+    )
     receipt_window_h: float = _setting(
         "WIREPHOTO_RECEIPT_WINDOW_H",
         48.0,
