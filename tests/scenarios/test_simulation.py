@@ -12,8 +12,8 @@ from tests.scenarios.simulation.planted import BUGS, first_seed_that_finds
 from tests.scenarios.simulation.run import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
-CHUNK = 8
-SEEDS = 16
+CHUNK = 6
+SEEDS = 12
 LONG = 400
 """Lines of a journal that has something to tell."""
 

@@ -109,6 +109,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def bury(self) -> None:
         """End all tasks, those of dead processes too; nothing that they do has an effect."""
         self.burying = True
+        self.steps = self._steps_now = 0
         self._ready += self._frozen
         self._frozen = []
         for _ in range(20):

@@ -34,6 +34,8 @@ from wirephoto.simulator.switches import Switches
 
 SETTLE_S_MAX = 36 * 3600.0
 """How long everything may take to come to rest once nothing fails any more."""
+POLL_S_MIN, POLL_S_MAX = 4.0, 300.0
+"""How often to look whether it has; the longer the same is left, the more rarely."""
 QUIET_S = 30.0
 """How long it stays at rest before it is judged."""
 LEAP_S_MIN, LEAP_S_MAX = 0.5, 3600.0
@@ -230,19 +232,22 @@ class World:
         chores = self.simulator._chores
         until = self.clock.monotonic() + SETTLE_S_MAX
         quiet_since: float | None = None
+        poll_s, before = POLL_S_MIN, list[str]()
         while self.clock.monotonic() < until:
             await self.clock.sleep(1.0)
             left = self._unsettled()
             if chores._tasks or left:
-                quiet_since = None
-                await self.clock.sleep(4.0 if chores._tasks else self._until_due_s(left))
+                what = [*(row.what for row in left), *(task.get_name() for task in chores._tasks)]
+                poll_s = min(POLL_S_MAX, poll_s * 2) if what == before else POLL_S_MIN
+                quiet_since, before = None, what
+                due_s = 0.0 if chores._tasks else self._until_due_s(left)
+                await self.clock.sleep(max(poll_s, due_s))
                 continue
             quiet_since = quiet_since or self.clock.monotonic()
             if self.clock.monotonic() >= quiet_since + QUIET_S:
                 return
             await self.clock.sleep(QUIET_S)
-        what = [*(row.what for row in self._unsettled()), *map(str, chores._tasks)]
-        self.journal.blame(f"no rest: {what[:5]}")
+        self.journal.blame(f"no rest: {before[:5]}")
 
     def _unsettled(self) -> list[Row]:
         """Return what the gateway has to do yet, but for what it keeps for another day."""
@@ -261,9 +266,7 @@ class World:
     def _until_due_s(self, left: list[Row]) -> float:
         """Return how long nothing of what is left is due."""
         due = [row.due_at for row in left]
-        if None in due:
-            return 4.0
-        return max(4.0, (min(due) - self.clock.now()).total_seconds())
+        return 0.0 if None in due else (min(due) - self.clock.now()).total_seconds()
 
     def _leap(self, when: float) -> float:
         """Skip rests in which idle duties look for work; more each time, while nothing changes."""
