@@ -286,7 +286,7 @@ def a_cancel_is_kept(found: Findings) -> Iterator[str]:
         for message in found.of(order):
             for attempt in found.accepted_of(message):
                 promised = order.is_canceled or order.will_never_go
-                if promised and not found.permits_another(attempt, at(message, "final_at")):
+                if promised and not found.permits_another(attempt, message.final_at or found.now):
                     yield f"{message.id} was not to go, and was accepted"
         for message in found.of(order):
             if order.is_canceled and message.state != MessageState.CANCELED:
