@@ -214,10 +214,12 @@ def doubt_is_about_what_was_not_taken(found: Findings) -> Iterator[str]:
 
 
 def at_least_once_leaves_no_doubt(found: Findings) -> Iterator[str]:
-    """Where the operator wants it repeated, only what has grown too old stays in doubt."""
+    """Where the operator wants it repeated, only what is too old or out of tries stays in doubt."""
     for message in found.messages.values():
         had_time = at(message, "expires_at") > found.calm_at + LONG_ENOUGH
-        if found.repeats and message.state == MessageState.UNCONFIRMED and had_time:
+        had_tries = message.tries + 1 < found.settings["tries_max"]
+        stays = message.state == MessageState.UNCONFIRMED and had_time and had_tries
+        if found.repeats and stays:
             yield f"{message.id} stays in doubt, and was to be repeated"
 
 

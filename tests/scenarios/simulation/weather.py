@@ -135,6 +135,7 @@ def _draw_settings(random: Random, sender_rate: float) -> dict[str, Any]:
         "stop_grace_s": random.choice((0.0, 1.0, 5.0)),
         "tries_max": random.choice((2, 5, 16)),
         "resends_max": random.randint(0, 3),
+        "resend_wait_s": random.choice((2.0, 120.0)),
         "receipt_window_h": random.choice((48.0, 48.0, 0.01, 0.5)),
         "expires_after_h": random.choice((2.0, 2.0, 24.0)),
         "delivery": random.choice(("at_most_once", "at_most_once", "at_least_once")),
