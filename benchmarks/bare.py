@@ -7,7 +7,8 @@ import time
 import aiohttp
 import uvloop
 
-from wirephoto.domain.message import Media, Submission
+from wirephoto.domain.media import Attachment
+from wirephoto.domain.message import Submission
 from wirephoto.vonage.wire import request_body
 
 CONCURRENT = 64
@@ -27,7 +28,7 @@ async def _post_all(url: str, count: int) -> float:
                     sender="+12025550100",
                     recipient=f"+1212{2_000_000 + number:07d}",
                     text="Your table is ready",
-                    media=(Media("https://pictures.example.com/menu.jpg"),),
+                    media=(Attachment("https://pictures.example.com/menu.jpg"),),
                     ttl_s=86_400,
                 )
                 async with session.post(url, data=request_body(submission)) as response:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from wirephoto.domain.media import Media
 from wirephoto.domain.message import (
     Attempt,
     AttemptState,
     Category,
-    Media,
     Message,
     MessageState,
     Priority,

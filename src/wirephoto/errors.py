@@ -5,6 +5,7 @@ WirephotoError
 ├── RequestRefused        a caller's input breaks a rule: the field and the rule
 ├── IllegalTransition     a state that cannot follow another
 ├── EgressRefused         an address given by others that must not, or cannot, be fetched
+├── MediaRefused          a file that cannot go out: the reason and the remedy
 ├── WebhookUnverified     a webhook that is not provably the provider's
 ├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
 └── StorageError
@@ -70,6 +71,18 @@ class EgressRefused(WirephotoError):
     """
 
     def __init__(self, reason: str, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retryable = retryable
+
+
+class MediaRefused(WirephotoError):
+    """Media that cannot go out: `reason` is for machines, the text a sentence with the remedy.
+
+    `retryable` tells whether it may work later. The reasons are listed in docs/media.md.
+    """
+
+    def __init__(self, reason: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.retryable = retryable

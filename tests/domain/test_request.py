@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from tests.factories import NOW, PICTURE, SENDER, send_request
-from wirephoto.domain.message import Category, Media, MediaKind, Priority
+from wirephoto.domain.media import Media, MediaKind
+from wirephoto.domain.message import Category, Priority
 from wirephoto.domain.request import MessageRequest, RequestRules, check_request
 from wirephoto.errors import RequestRefused
 

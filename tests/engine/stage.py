@@ -13,7 +13,8 @@ from sqlalchemy import Table, func, insert, select, update
 
 from tests.factories import NOW, SENDER, make_attempt, make_message
 from tests.virtual_clock import VirtualClock
-from wirephoto.domain.message import Attempt, AttemptState, Media, Message, MessageState, Submission
+from wirephoto.domain.media import Media
+from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings
 from wirephoto.engine.inbound import STATUS, Inbound

@@ -7,11 +7,12 @@ import pytest
 
 from tests.engine.stage import FakeChecker, Halves, Stage, eventually, logged
 from tests.factories import NOW, PICTURE, make_message
-from wirephoto.domain.message import Media, Message, MessageState
+from wirephoto.domain.media import Media
+from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.moves import cancel
 from wirephoto.engine.preparation import LEASE, REST_S, Preparation
-from wirephoto.media.pipeline import MediaRefused
+from wirephoto.errors import MediaRefused
 
 POLICY = RetryPolicy(tries_max=3, first_s=4.0)
 OTHER = "https://pictures.example.com/dog.jpg"

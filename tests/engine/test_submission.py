@@ -12,7 +12,8 @@ import pytest
 from tests.engine.stage import Stage
 from tests.factories import NOW, PICTURE, RECIPIENT, SENDER
 from wirephoto.domain.api_key import Scope
-from wirephoto.domain.message import Category, Media, Message, MessageState, Priority
+from wirephoto.domain.media import Media
+from wirephoto.domain.message import Category, Message, MessageState, Priority
 from wirephoto.domain.request import MediaRequest, MessageRequest, RequestRules
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import (

@@ -1,13 +1,13 @@
-"""Media in `check` mode: what may go out, what is refused, and what the caller is told."""
+"""Attachment in `check` mode: what may go out, what is refused, and what the caller is told."""
 
 import struct
 
 import pytest
 
-from wirephoto.domain.message import Media, MediaKind
+from wirephoto.domain.media import Attachment, MediaKind
 from wirephoto.egress import Fetched
-from wirephoto.errors import EgressRefused
-from wirephoto.media.pipeline import FILE_BYTES_MAX, MediaRefused, check, verify
+from wirephoto.errors import EgressRefused, MediaRefused
+from wirephoto.media.pipeline import FILE_BYTES_MAX, check, verify
 
 URL = "https://example.com/cat.jpg"
 JPEG = b"\xff\xd8\xff\xe0\x00\x04JF\xff\xda\x00\x04\x01\x02scan\xff\xd9"
@@ -96,7 +96,7 @@ async def test_a_good_file_passes_without_a_word(kind, body, claimed, content_ty
     """The formats of contract 1.4, under the names that servers give them."""
     egress = OneAnswer(fetched(body, claimed))
 
-    checked = await check(Media(URL, kind), egress)
+    checked = await check(Attachment(URL, kind), egress)
 
     assert (checked.content_type, checked.size_bytes) == (content_type, len(body))
     assert (checked.kind, checked.warnings) == (kind, ())
@@ -108,7 +108,7 @@ async def test_what_the_provider_would_refuse_is_refused_with_a_remedy(
 ):
     """The provider tells only after it took the message, and by a number."""
     with pytest.raises(MediaRefused, match=words) as caught:
-        await check(Media(URL, kind), OneAnswer(fetched(body, claimed)))
+        await check(Attachment(URL, kind), OneAnswer(fetched(body, claimed)))
 
     assert (caught.value.reason, caught.value.retryable) == (reason, False)
 
@@ -116,7 +116,7 @@ async def test_what_the_provider_would_refuse_is_refused_with_a_remedy(
 @pytest.mark.parametrize(("kind", "answer", "words"), WARNED)
 def test_what_may_go_wrong_is_said_and_goes_out(kind, answer, words):
     """A doubt is no reason to keep a picture back, and none to keep silent."""
-    [warning] = verify(Media(URL, kind), answer).warnings
+    [warning] = verify(Attachment(URL, kind), answer).warnings
 
     assert words in warning
 
@@ -125,12 +125,12 @@ def test_exactly_the_safe_size_gets_no_warning():
     """600,000 bytes are within the budget, not above it."""
     body = JPEG + bytes(600_000 - len(JPEG))
 
-    assert verify(Media(URL), fetched(body)).warnings == ()
+    assert verify(Attachment(URL), fetched(body)).warnings == ()
 
 
 def test_an_address_without_tls_gets_a_warning():
     """The provider may insist on https (contract 4.5)."""
-    media = Media("http://example.com/cat.jpg")
+    media = Attachment("http://example.com/cat.jpg")
 
     [warning] = verify(media, fetched(JPEG)).warnings
 
@@ -141,7 +141,7 @@ async def test_the_providers_limit_bounds_the_fetch():
     """More is never read than could be sent (contract 1.4: 2 MB)."""
     egress = OneAnswer(fetched(JPEG))
 
-    await check(Media(URL), egress)
+    await check(Attachment(URL), egress)
 
     assert egress.asked == [(URL, FILE_BYTES_MAX)]
 
@@ -165,6 +165,6 @@ async def test_a_failed_fetch_keeps_its_reason_and_whether_to_try_again(
     failure = EgressRefused(egress_reason, "a sentence", retryable=retryable)
 
     with pytest.raises(MediaRefused, match="a sentence") as caught:
-        await check(Media(URL), OneAnswer(failure))
+        await check(Attachment(URL), OneAnswer(failure))
 
     assert (caught.value.reason, caught.value.retryable) == (reason, retryable)

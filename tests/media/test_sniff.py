@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wirephoto.domain.message import MediaKind
+from wirephoto.domain.media import MediaKind
 from wirephoto.media.sniff import is_cut_off, sniff
 
 

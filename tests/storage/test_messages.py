@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from tests.factories import NOW, SENDER, make_attempt, make_message
 from tests.storage.writing import change, count, event_of, load, store, transition
-from wirephoto.domain.message import AttemptState, Category, MediaKind, MessageState, Priority
-from wirephoto.domain.message import Media as Part
+from wirephoto.domain.media import Media as Part
+from wirephoto.domain.media import MediaKind
+from wirephoto.domain.message import AttemptState, Category, MessageState, Priority
 from wirephoto.storage.database import open_database
 from wirephoto.storage.messages import (
     MessageFilter,

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from wirephoto.domain.message import Media, Submission
+from wirephoto.domain.media import Attachment
+from wirephoto.domain.message import Submission
 
 UUID = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
 SUBMISSION = Submission(
@@ -16,7 +17,7 @@ SUBMISSION = Submission(
     sender="+14155550100",
     recipient="+12125550123",
     text="Your picture 📸 שלום",
-    media=(Media("https://media.example/a.jpg"),),
+    media=(Attachment("https://media.example/a.jpg"),),
     ttl_s=600,
 )
 TIMEOUT_S = 10.0

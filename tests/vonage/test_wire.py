@@ -12,14 +12,15 @@ from vonage_messages.models.mms import (
     MmsContentItemVideo,
 )
 
-from wirephoto.domain.message import Media, MediaKind, Submission
+from wirephoto.domain.media import Attachment, MediaKind
+from wirephoto.domain.message import Submission
 from wirephoto.domain.outcome import Verdict
 from wirephoto.vonage import codes, wire
 
 UUID = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
-IMAGE = Media("https://media.example/a.jpg")
+IMAGE = Attachment("https://media.example/a.jpg")
 CAPTIONS = ["Your picture 📸👩‍👩‍👧", "שלום, התמונה שלך", "مرحبا 🎉", 'quotes " and \\ and \n lines']
-ALL_KINDS = tuple(Media(f"https://media.example/{kind}", kind) for kind in MediaKind)
+ALL_KINDS = tuple(Attachment(f"https://media.example/{kind}", kind) for kind in MediaKind)
 SDK_MODELS = {
     MediaKind.IMAGE: sdk.MmsImage,
     MediaKind.VIDEO: sdk.MmsVideo,
@@ -70,7 +71,7 @@ def test_one_attachment_is_asked_for_as_the_official_sdk_does(kind, text):
     resource = {"url": url, "caption": text or None}
     expected = sdk_dump(SDK_MODELS[kind](**SDK_COMMON, **{kind.value: resource}))
 
-    body = body_of(make_submission(text=text, media=(Media(url, kind),)))
+    body = body_of(make_submission(text=text, media=(Attachment(url, kind),)))
 
     assert body == expected
 

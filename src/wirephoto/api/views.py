@@ -7,14 +7,8 @@ from typing import Literal
 import msgspec
 
 from wirephoto.domain.event import Event
-from wirephoto.domain.message import (
-    Attempt,
-    AttemptState,
-    Category,
-    MediaKind,
-    Message,
-    MessageState,
-)
+from wirephoto.domain.media import MediaKind
+from wirephoto.domain.message import Attempt, AttemptState, Category, Message, MessageState
 from wirephoto.storage.webhooks import InboundMessage
 
 PriorityName = Literal["urgent", "normal", "bulk"]
@@ -24,7 +18,7 @@ _PRIORITY_NAMES: tuple[PriorityName, ...] = ("urgent", "normal", "bulk")
 class MediaView(msgspec.Struct):
     """One attachment."""
 
-    url: str
+    url: str | None
     kind: MediaKind
 
 

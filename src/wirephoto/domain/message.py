@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from wirephoto.domain.media import Attachment, Media
 from wirephoto.errors import IllegalTransition
 
 
@@ -104,24 +105,6 @@ _ATTEMPT_RANK = {
     AttemptState.REJECTED: 5,
     AttemptState.DELIVERED: 5,
 }
-
-
-class MediaKind(StrEnum):
-    """What an attachment is."""
-
-    IMAGE = "image"
-    VIDEO = "video"
-    AUDIO = "audio"
-    VCARD = "vcard"
-    FILE = "file"
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """One attachment: where it can be fetched, and what it is."""
-
-    url: str
-    kind: MediaKind = MediaKind.IMAGE
 
 
 class Category(StrEnum):
@@ -278,5 +261,5 @@ class Submission:
     sender: str
     recipient: str
     text: str | None
-    media: tuple[Media, ...]
+    media: tuple[Attachment, ...]
     ttl_s: int

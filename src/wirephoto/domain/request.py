@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from wirephoto.domain.address import Network
-from wirephoto.domain.message import Category, Media, MediaKind, Priority
+from wirephoto.domain.media import Media, MediaKind
+from wirephoto.domain.message import Category, Priority
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
 from wirephoto.domain.url import check_url
 from wirephoto.errors import Fault, RequestRefused

@@ -10,6 +10,7 @@ from wirephoto.clock import Clock
 from wirephoto.domain.event import message_event
 from wirephoto.domain.follow import Pair, apply_answer, follow_answer, time_to_live_s
 from wirephoto.domain.line import OUTAGE_AFTER
+from wirephoto.domain.media import Attachment
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.domain.pacing import LATE_MAX
@@ -377,7 +378,7 @@ def _submission(message: Message, attempt: Attempt) -> Submission:
         sender=message.sender,
         recipient=message.recipient,
         text=message.text,
-        media=message.media,
+        media=tuple([Attachment(each.url, each.kind) for each in message.media if each.url]),
         ttl_s=time_to_live_s(message, attempt.started_at),
     )
 

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from wirephoto.clock import Clock
 from wirephoto.domain.event import message_event
-from wirephoto.domain.message import Media, Message, MessageState
+from wirephoto.domain.media import Media
+from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.retry import RetryPolicy, retry_at
+from wirephoto.errors import MediaRefused
 from wirephoto.ids import Ids
-from wirephoto.media.pipeline import MediaRefused
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database
 from wirephoto.storage.messages import Transition, record_transitions

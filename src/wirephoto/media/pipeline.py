@@ -10,28 +10,15 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from wirephoto.domain.message import Media, MediaKind
+from wirephoto.domain.media import Attachment, MediaKind
 from wirephoto.egress import Egress, Fetched
-from wirephoto.errors import EgressRefused, WirephotoError
+from wirephoto.errors import EgressRefused, MediaRefused
 from wirephoto.media.sniff import Sniffed, is_cut_off, sniff
 
 FILE_BYTES_MAX = 2_000_000
 """The provider's limit for image, audio and video, "2 MB" (contract 1.4); used for all kinds."""
 FILE_BYTES_SAFE = 600_000
 """What every large US carrier delivers from a 10DLC number or a short code (facts 4.1)."""
-
-
-class MediaRefused(WirephotoError):
-    """Media that cannot go out: `reason` is for machines, the text a sentence with the remedy.
-
-    Reasons: `not_an_image`, `type_mismatch`, `corrupt`, `too_large`, `unreachable`,
-    `blocked_address`, `redirect_refused`, `bad_url`. `retryable` tells whether it may work later.
-    """
-
-    def __init__(self, reason: str, message: str, *, retryable: bool) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +35,7 @@ class Checked:
 class Candidate:
     """A fetched file on its way through `STEPS`."""
 
-    media: Media
+    media: Attachment
     fetched: Fetched
     bytes_safe: int
     sniffed: Sniffed | None = None
@@ -60,7 +47,7 @@ class Candidate:
 
 
 async def check(
-    media: Media,
+    media: Attachment,
     egress: Egress,
     *,
     bytes_max: int = FILE_BYTES_MAX,
@@ -80,7 +67,7 @@ async def check(
     return verify(media, fetched, bytes_safe=bytes_safe)
 
 
-def verify(media: Media, fetched: Fetched, *, bytes_safe: int = FILE_BYTES_SAFE) -> Checked:
+def verify(media: Attachment, fetched: Fetched, *, bytes_safe: int = FILE_BYTES_SAFE) -> Checked:
     """Run the steps over a fetched file and return what it is: pure.
 
     Raises:

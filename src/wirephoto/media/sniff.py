@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from wirephoto.domain.message import MediaKind
+from wirephoto.domain.media import MediaKind
 
 
 @dataclass(frozen=True, slots=True)

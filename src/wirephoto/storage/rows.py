@@ -9,12 +9,11 @@ import msgspec
 from sqlalchemy import Column, Row
 
 from wirephoto.domain.event import Event
+from wirephoto.domain.media import Media, MediaKind
 from wirephoto.domain.message import (
     Attempt,
     AttemptState,
     Category,
-    Media,
-    MediaKind,
     Message,
     MessageState,
     Priority,

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from wirephoto.domain.message import Media, Submission
+from wirephoto.domain.media import Attachment
+from wirephoto.domain.message import Submission
 from wirephoto.domain.outcome import (
     Failure,
     Inbound,
@@ -65,7 +66,7 @@ def request_shown(submission: Submission) -> str:
         replace(
             submission,
             text=text,
-            media=tuple([Media(_url_shown(each.url), each.kind) for each in submission.media]),
+            media=tuple([Attachment(_url_shown(each.url), each.kind) for each in submission.media]),
         )
     )
     shown |= {"to": mask_phone(submission.recipient), "from": mask_phone(submission.sender)}
@@ -90,7 +91,7 @@ def _request(submission: Submission) -> dict[str, Any]:
     }
 
 
-def _payload(text: str | None, media: tuple[Media, ...]) -> dict[str, Any]:
+def _payload(text: str | None, media: tuple[Attachment, ...]) -> dict[str, Any]:
     """Return the message type and its field; an empty caption would be invalid (contract 1.4)."""
     if not media:
         return {"message_type": "text", "text": text}
