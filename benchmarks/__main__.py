@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import accept, dispatch
+from benchmarks import accept, dispatch, fit
 
 MEASUREMENTS: dict[str, Callable[[], None]] = {
     "accept": accept.measure,
     "dispatch": dispatch.measure,
+    "fit": fit.measure,
 }
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ WirephotoError
 ├── IllegalTransition     a state that cannot follow another
 ├── EgressRefused         an address given by others that must not, or cannot, be fetched
 ├── MediaRefused          a file that cannot go out: the reason and the remedy
+├── MediaMissing          bytes that the media store should have are not there
+├── StoreUnavailable      the media store cannot be used now: try again
+├── WorkerFailed          no media worker could tell what becomes of a file: try again
 ├── WebhookUnverified     a webhook that is not provably the provider's
 ├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
 └── StorageError
@@ -86,6 +89,33 @@ class MediaRefused(WirephotoError):
         super().__init__(message)
         self.reason = reason
         self.retryable = retryable
+
+
+class MediaMissing(WirephotoError):
+    """The media store does not have the bytes of `key`, or what it has are not the bytes."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the media store does not have {key}")
+        self.key = key
+
+
+class StoreUnavailable(WirephotoError):
+    """The media store is out of reach, full or refuses us: nothing is known to be kept. Try again.
+
+    `doing` is what failed (`written`, `read`), `reason` why: never an address, never a credential.
+    """
+
+    def __init__(self, doing: str, reason: str) -> None:
+        super().__init__(f"the media store cannot be {doing}: {reason}")
+        self.doing = doing
+        self.reason = reason
+
+
+class WorkerFailed(WirephotoError):
+    """No media worker could tell what becomes of a file: nothing is known of it, try again later.
+
+    It could not be started, something outside ended it, or the pipeline itself failed.
+    """
 
 
 class WebhookUnverified(WirephotoError):

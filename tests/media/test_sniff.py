@@ -28,6 +28,7 @@ GIF = b"GIF89a" + struct.pack("<HH", 4, 3) + bytes(4) + b";"
 BMP = b"BM" + struct.pack("<IIII", 62, 0, 54, 40) + bytes(44)
 MP4 = ftyp(b"isom", b"mp41") + box(b"mdat", b"xx") + box(b"moov", b"yy")
 MIDI = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 96) + b"MTrk" + bytes(8)
+EBML = b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01"
 VCARD = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ann\r\nEND:VCARD\r\n"
 
 KNOWN = [
@@ -49,6 +50,8 @@ KNOWN = [
     (ftyp(b"3g2a"), "video/3gpp2", MediaKind.VIDEO),
     (ftyp(b"qt  "), "video/quicktime", MediaKind.VIDEO),
     (ftyp(b"M4A "), "audio/mp4", MediaKind.AUDIO),
+    (EBML + b"\x42\x82\x84webm" + bytes(8), "video/webm", MediaKind.VIDEO),
+    (EBML + b"\x42\x82\x88matroska" + bytes(8), "video/x-matroska", MediaKind.VIDEO),
     (riff(b"AVI "), "video/x-msvideo", MediaKind.VIDEO),
     (b"\x00\x00\x01\xba" + bytes(8), "video/mpeg", MediaKind.VIDEO),
     (b"\x00\x00\x01\xb3" + bytes(8), "video/mpeg", MediaKind.VIDEO),
@@ -75,6 +78,7 @@ UNKNOWN = [
     b"\xff\xf1\x50\x80",  # AAC, which shares MP3's first bits
     b"\xff\xea\x90\x64",  # a version of MPEG that does not exist
     b"\x0b\x77\xff\xff\xff\xff",
+    EBML + b"\x42\x82\x84mkvx",
     b"PK\x03\x04" + bytes(20),
     b"MZ" + bytes(20),
     b"%!PS-Adobe-3.0 EPSF-3.0",
@@ -113,6 +117,7 @@ CUT_OFF = [
     (b"GIF89a" + bytes(20), "image/gif"),
     (BMP[:40], "image/bmp"),
     (MP4[:-1], "video/mp4"),
+    (MP4[:-1].replace(b"isom", b"qt  "), "video/quicktime"),
     (ftyp(b"isom") + box(b"mdat", b"xx"), "video/mp4"),
     (ftyp(b"isom") + struct.pack(">I4s", 3, b"moov") + bytes(20), "video/mp4"),
     (riff(b"WAVE")[:-1], "audio/wav"),

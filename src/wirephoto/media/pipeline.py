@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from wirephoto.domain.media import Attachment, MediaKind
 from wirephoto.egress import Egress, Fetched
 from wirephoto.errors import EgressRefused, MediaRefused
+from wirephoto.media.formats import FORMATS, REMEDIES
 from wirephoto.media.sniff import Sniffed, is_cut_off, sniff
 
 FILE_BYTES_MAX = 2_000_000
@@ -99,7 +100,7 @@ def identify(candidate: Candidate) -> Candidate:
 def match_kind(candidate: Candidate) -> Candidate:
     """Refuse a file of another kind than declared, or of a format that the provider lacks."""
     kind, sniffed = candidate.media.kind, candidate.sniffed
-    formats = _FORMATS.get(kind)
+    formats = FORMATS.get(kind)
     if formats is None or (sniffed is not None and sniffed.media_type in formats):
         return candidate
     if kind is MediaKind.IMAGE and (sniffed is None or sniffed.kind is not kind):
@@ -192,7 +193,7 @@ def _what_is_wrong(candidate: Candidate) -> str:
     if sniffed is None and candidate.fetched.content_type in _WEB_PAGES:
         return "The address shows a web page: give the address of the file itself."
     known = f"is {sniffed.media_type}" if sniffed is not None else "has no type that is known here"
-    return f"The file {known}. {_REMEDY[candidate.media.kind]}"
+    return f"The file {known}. {REMEDIES[candidate.media.kind]}"
 
 
 def _type_of(candidate: Candidate) -> str:
@@ -205,26 +206,6 @@ def _names_of(media_type: str) -> frozenset[str]:
     return _OTHER_NAMES.get(media_type, frozenset()) | {media_type}
 
 
-_FORMATS: Mapping[MediaKind, frozenset[str]] = MappingProxyType(
-    {
-        MediaKind.IMAGE: frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp"}),
-        MediaKind.VIDEO: frozenset({"video/mp4", "video/3gpp", "video/x-msvideo", "video/mpeg"}),
-        MediaKind.AUDIO: frozenset(
-            {"audio/mpeg", "audio/amr", "audio/midi", "audio/wav", "audio/ac3"}
-        ),
-        MediaKind.VCARD: frozenset({"text/vcard"}),
-    }
-)
-"""What the provider takes (contract 1.4); for files it names no formats, so any passes."""
-
-_REMEDY: Mapping[MediaKind, str] = MappingProxyType(
-    {
-        MediaKind.IMAGE: "Pictures are sent as JPEG, PNG, GIF or BMP: convert it, best to JPEG.",
-        MediaKind.VIDEO: "Videos are sent as MP4, 3GP, AVI or MPEG: convert it, best to MP4.",
-        MediaKind.AUDIO: "Sound is sent as MP3, AMR, MIDI, WAV or AC3: convert it, best to MP3.",
-        MediaKind.VCARD: "A contact is sent as a vCard (.vcf) file.",
-    }
-)
 _OTHER_NAMES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "image/jpeg": frozenset({"image/jpg", "image/pjpeg"}),

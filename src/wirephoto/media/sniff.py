@@ -24,7 +24,7 @@ def sniff(body: bytes) -> Sniffed | None:
     for magic, media_type in _MAGIC:
         if body.startswith(magic):
             return _sniffed(media_type)
-    for recognise in (_riff, _iso_media, _bmp, _mpeg_audio, _ac3, _vcard):
+    for recognise in (_riff, _iso_media, _ebml, _bmp, _mpeg_audio, _ac3, _vcard):
         recognised = recognise(body)
         if recognised is not None:
             return _sniffed(recognised)
@@ -68,6 +68,16 @@ def _iso_media(body: bytes) -> str | None:
     return _MAJOR_BRANDS.get(major, "video/mp4")
 
 
+def _ebml(body: bytes) -> str | None:
+    """Read the document type, which writers put among the first elements (RFC 8794, 11.2.4)."""
+    if not body.startswith(b"\x1a\x45\xdf\xa3"):
+        return None
+    head = body[:_EBML_HEAD_BYTES]
+    if b"\x42\x82\x84webm" in head:
+        return "video/webm"
+    return "video/x-matroska" if b"\x42\x82\x88matroska" in head else None
+
+
 def _bmp(body: bytes) -> str | None:
     # Two letters prove little, so the size of the second header must be one that exists.
     header_bytes = int.from_bytes(body[14:18], "little")
@@ -104,7 +114,7 @@ def _whole_jpeg(body: bytes) -> bool:
     while at + 4 <= len(body) and body[at] == 0xFF:
         marker = body[at + 1]
         if marker == _START_OF_SCAN:
-            return body.find(b"\xff\xd9", at) >= 0
+            return body.rfind(b"\xff\xd9", at) >= 0
         at += 1 if marker == 0xFF else 2 + int.from_bytes(body[at + 2 : at + 4], "big")
     return False
 
@@ -188,6 +198,7 @@ _MAJOR_BRANDS = MappingProxyType(
     }
 )
 _FTYP_BYTES_MAX = 256
+_EBML_HEAD_BYTES = 128
 _BMP_HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 _START_OF_SCAN = 0xDA
 _PNG_TAIL_BYTES = 65_536
@@ -202,6 +213,8 @@ _WHOLE: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
         "video/x-msvideo": _whole_riff,
         "video/mp4": _whole_iso_media,
         "video/3gpp": _whole_iso_media,
+        "video/3gpp2": _whole_iso_media,
+        "video/quicktime": _whole_iso_media,
         "audio/midi": _whole_midi,
         "text/vcard": _whole_vcard,
     }
