@@ -77,4 +77,5 @@ def test_the_command_line_is_a_typer_application():
         "db",
         "audit",
         "keys",
+        "media",
     }

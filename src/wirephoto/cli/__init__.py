@@ -8,7 +8,7 @@ import sys
 import typer
 
 from wirephoto import __version__
-from wirephoto.cli import audit, database, demo, documents, keys, send, serve, simulate
+from wirephoto.cli import audit, database, demo, documents, keys, media, send, serve, simulate
 from wirephoto.errors import SettingsInvalid, StorageUnavailable, WirephotoError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("audit")(audit.audit)
 app.command("openapi")(documents.openapi)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(media.app, name="media")
 
 
 @app.command("version")
