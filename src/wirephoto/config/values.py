@@ -25,10 +25,17 @@ SECRET_CHARS_MIN = 32
 KEY_BITS_MIN = 2048
 """RFC 7518, section 3.3: RS256 needs a key of this size or larger."""
 KEY_FILE_BYTES_MAX = 65_536
+MEDIA_BUDGETS = {"10dlc": 600_000, "short_code": 600_000, "toll_free": 500_000, "fast": 150_000}
+"""What carriers deliver from each kind of sender, and where time matters (facts 4.1)."""
+MEDIA_BUDGET_MIN = 20_000
+MEDIA_BUDGET_MAX = 1_000_000
+"""The most that an operator may choose (facts 4.1): above it, large carriers refuse."""
 
 _E164 = re.compile(r"\+?[1-9][0-9]{6,14}")  # ITU-T E.164: at most 15 digits
 _SHORT_CODE = re.compile(r"[0-9]{5,6}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_BUCKET = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]{1,221}(?:/[A-Za-z0-9._-]+)*/?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # one letter alone is a drive of Windows
 _DATABASE = re.compile(r"sqlite:///(?!:memory:)[^?\s][^?\r\n]*|postgresql://\S+")
 
 
@@ -202,11 +209,50 @@ def networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(found)
 
 
-def media_mode(value: object) -> object:
-    """Refuse a mode that this version does not know yet, with a sentence of its own."""
-    if value == "convert":
-        raise ValueError("`convert` is not available yet: choose `auto`, `check` or `passthrough`")
-    return value
+def media_budgets(value: object) -> object:
+    """Return the bytes of each kind of sender of a comma list of KIND=BYTES, with the defaults."""
+    parts = split_list(value)
+    if not isinstance(parts, tuple):
+        return parts
+    budgets = dict(MEDIA_BUDGETS)
+    for number, part in enumerate(parts, start=1):
+        kind, _, size = (each.strip() for each in str(part).partition("="))
+        known = kind in MEDIA_BUDGETS and size.isascii() and size.isdigit()
+        if not known or not MEDIA_BUDGET_MIN <= int(size) <= MEDIA_BUDGET_MAX:
+            raise ValueError(
+                f"must be a comma list of KIND=BYTES with a kind of {', '.join(MEDIA_BUDGETS)} and "
+                f"{MEDIA_BUDGET_MIN} to {MEDIA_BUDGET_MAX} bytes; entry {number} is none"
+            )
+        budgets[kind] = int(size)
+    return budgets
+
+
+def colour(value: str) -> str:
+    """Return a colour as `#rrggbb` in lower case."""
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise ValueError("must be a colour such as #ffffff")
+    return value.lower()
+
+
+def media_store(value: str) -> str:
+    """Return a folder, or the address of a bucket without its last slash.
+
+    Credentials of a bucket come from the environment variables of its cloud, never from here.
+    """
+    text = value.strip()
+    if not _SCHEME.match(text):
+        if not text or not text.isprintable():
+            raise ValueError("must be a folder, or an address such as s3://BUCKET/PREFIX")
+        try:
+            return str(Path(text).expanduser())
+        except RuntimeError:
+            raise ValueError("names a home folder that does not exist") from None
+    if not _BUCKET.fullmatch(text) or {".", ".."} & set(text.split("/")):
+        raise ValueError(
+            "must be a folder, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX "
+            "with letters, digits, dots, dashes and underscores"
+        )
+    return text.rstrip("/")
 
 
 def api_key(value: SecretStr) -> SecretStr:
