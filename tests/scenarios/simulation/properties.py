@@ -16,6 +16,7 @@ from tests.scenarios.simulation.records import Records, Row, at
 from wirephoto.domain.event import EVENT_TYPES
 from wirephoto.domain.message import AttemptState, MessageState
 from wirephoto.domain.pacing import next_pacific_midnight
+from wirephoto.engine.dispatcher import OUTAGE
 from wirephoto.simulator.ledger import Accepted, Ledger
 from wirephoto.simulator.recipients import Ending, behaviour_of
 
@@ -200,6 +201,13 @@ def nothing_is_forgotten(found: Findings) -> Iterator[str]:
             yield f"{message.id} was left to expire"
 
 
+def an_outage_fails_nothing(found: Findings) -> Iterator[str]:
+    """While the provider is away the line is at fault, not the messages that wait for it."""
+    for message in found.messages.values():
+        if message.state == MessageState.FAILED and message.reason == OUTAGE.reason:
+            yield f"{message.id} failed because the provider was away"
+
+
 def doubt_is_about_what_was_not_taken(found: Findings) -> Iterator[str]:
     """What the provider took is settled by its receipts; what stays in doubt it never took."""
     for message in found.messages.values():
@@ -367,6 +375,7 @@ PROPERTIES = (
     no_rate_is_exceeded,
     nothing_is_lost,
     nothing_is_forgotten,
+    an_outage_fails_nothing,
     doubt_is_about_what_was_not_taken,
     at_least_once_leaves_no_doubt,
     nothing_is_made_up,
