@@ -53,6 +53,8 @@ def make_message(**changes: Any) -> Message:
         created_at=NOW,
         updated_at=NOW,
     )
+    if changes.get("state") is MessageState.PREPARING:
+        changes = {"lease_until": NOW} | changes
     return replace(message, **changes)
 
 

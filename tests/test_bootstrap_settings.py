@@ -17,7 +17,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SIMPLE = {"recipient": RECIPIENT, "imageUrl": PICTURE}
 
 
-MAINTENANCE = {"rescuer", "expirer", "overdue", "pruner"}
+MAINTENANCE = {"rescuer", "expirer", "overdue", "media-sweeper", "pruner"}
 DUTIES = [
     (frozenset(Role), {"preparation", "dispatch", "inbound", *MAINTENANCE}),
     ({Role.API}, set()),

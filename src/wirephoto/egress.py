@@ -14,8 +14,9 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from io import BytesIO
 from ipaddress import ip_address
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -54,11 +55,24 @@ DEFAULT_LIMITS = EgressLimits()
 
 
 @dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server said of a file, to ask it whether that has changed (RFC 9110, section 8.8)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+NO_VALIDATORS = Validators()
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """What an address held.
 
     `url` is where the `redirects` ended, `content_type` the header's type without parameters in
-    lower case, `content_length` the header's claim; both are None when the header is missing.
+    lower case, `content_length` the header's claim; both are None when the header is missing, as
+    is `cache_control`. `body` is empty where a sink took it, and where the server said that the
+    file has not changed (`unchanged`).
     """
 
     url: str
@@ -66,6 +80,18 @@ class Fetched:
     content_length: int | None
     body: bytes
     redirects: int = 0
+    unchanged: bool = False
+    validators: Validators = NO_VALIDATORS
+    cache_control: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one fetch asks for, over all its hops."""
+
+    body_bytes_max: int
+    sink: BinaryIO | None
+    known: Validators
 
 
 class Egress:
@@ -90,10 +116,19 @@ class Egress:
         self._open: set[aiohttp.ClientSession] = set()
         self._closed = False
 
-    async def fetch(self, url: str, *, body_bytes_max: int) -> Fetched:
+    async def fetch(
+        self,
+        url: str,
+        *,
+        body_bytes_max: int,
+        sink: BinaryIO | None = None,
+        known: Validators = NO_VALIDATORS,
+    ) -> Fetched:
         """Return what `url` holds, at most `body_bytes_max` bytes of it.
 
-        Waits for its turn when `EgressLimits.concurrent` fetches are under way.
+        The bytes go to `sink` as they come, where there is one. A server that still has what
+        `known` speaks of need not send it again. Waits for its turn when
+        `EgressLimits.concurrent` fetches are under way.
 
         Raises:
             EgressRefused: with a reason of `bad_url`, `blocked_address`, `redirect_refused`,
@@ -108,7 +143,7 @@ class Egress:
                 raise _unreachable()
             try:
                 async with asyncio.timeout(self._limits.total_s):
-                    return await self._follow(target, body_bytes_max)
+                    return await self._follow(target, _Wanted(body_bytes_max, sink, known))
             except _TRANSPORT_FAILURES as failure:
                 raise _unreachable() from failure
 
@@ -118,10 +153,10 @@ class Egress:
         for session in tuple(self._open):
             await session.close()
 
-    async def _follow(self, target: Target, body_bytes_max: int) -> Fetched:
+    async def _follow(self, target: Target, wanted: _Wanted) -> Fetched:
         for hops in range(self._limits.redirects + 1):
             addresses = await self._checked_addresses(target)
-            answer = await self._get(target, addresses, body_bytes_max)
+            answer = await self._get(target, addresses, wanted)
             if isinstance(answer, Fetched):
                 return replace(answer, redirects=hops)
             target = self._redirected(target, answer)
@@ -150,7 +185,7 @@ class Egress:
         return addresses
 
     async def _get(
-        self, target: Target, addresses: list[Address], body_bytes_max: int
+        self, target: Target, addresses: list[Address], wanted: _Wanted
     ) -> Fetched | str:
         """Return what one hop holds, or where it redirects to."""
         limits = self._limits
@@ -160,16 +195,24 @@ class Egress:
             stack.callback(self._open.discard, session)
             async with asyncio.timeout(limits.connect_s + limits.first_byte_s):
                 response = await stack.enter_async_context(
-                    session.get(target.url, allow_redirects=False)
+                    session.get(
+                        target.url, allow_redirects=False, headers=_conditions(wanted.known)
+                    )
                 )
             if response.status in _REDIRECTS:
                 return response.headers.get("Location", "")
-            _check_head(response, body_bytes_max)
+            unchanged = response.status == _UNCHANGED and wanted.known != NO_VALIDATORS
+            if not unchanged:
+                _check_head(response, wanted.body_bytes_max)
+            headers = response.headers
             return Fetched(
                 url=str(target.url),
                 content_type=_content_type(response),
                 content_length=response.content_length,
-                body=await self._body(response, body_bytes_max),
+                body=b"" if unchanged else await self._body(response, wanted),
+                unchanged=unchanged,
+                validators=Validators(headers.get("ETag"), headers.get("Last-Modified")),
+                cache_control=headers.get("Cache-Control"),
             )
 
     def _session(self, addresses: list[Address]) -> aiohttp.ClientSession:
@@ -198,20 +241,23 @@ class Egress:
             ),
         )
 
-    async def _body(self, response: aiohttp.ClientResponse, body_bytes_max: int) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, wanted: _Wanted) -> bytes:
+        """Return the body, or pour it into the sink."""
         started = self._clock.monotonic()
-        body = bytearray()
+        kept, size = BytesIO(), 0
+        sink = wanted.sink or kept
         while True:
             async with asyncio.timeout(self._limits.read_s):
                 chunk = await response.content.readany()
             if not chunk:
-                return bytes(body)
-            body += chunk
-            if len(body) > body_bytes_max:
-                raise _too_large(body_bytes_max)
+                return kept.getvalue()
+            sink.write(chunk)
+            size += len(chunk)
+            if size > wanted.body_bytes_max:
+                raise _too_large(wanted.body_bytes_max)
             elapsed_s = self._clock.monotonic() - started
             slowest = elapsed_s * self._limits.rate_bytes_per_s
-            if elapsed_s > self._limits.rate_grace_s and len(body) < slowest:
+            if elapsed_s > self._limits.rate_grace_s and size < slowest:
                 raise TimeoutError("slower than the minimum rate")
 
     def _redirected(self, origin: Target, location: str) -> Target:
@@ -296,6 +342,11 @@ def _check_head(response: aiohttp.ClientResponse, body_bytes_max: int) -> None:
         raise _too_large(body_bytes_max)
 
 
+def _conditions(known: Validators) -> dict[str, str]:
+    conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in conditions.items() if value is not None}
+
+
 def _content_type(response: aiohttp.ClientResponse) -> str | None:
     # The library's own attribute makes up a type where the header is missing.
     essence = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -317,6 +368,7 @@ def _too_large(body_bytes_max: int) -> EgressRefused:
 
 
 _BAD_REDIRECT = "The address redirects to something that is not a fetchable address."
+_UNCHANGED = 304
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOLDS_A_FILE = frozenset({200, 203})
 _RETRYABLE_STATUS = frozenset({408, 425, 429})

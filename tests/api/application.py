@@ -1,6 +1,7 @@
 """The application over a real database, for tests that speak HTTP to it."""
 
 import json
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import httpx
 from litestar import Litestar
 
 from tests.factories import SENDER, make_ids
+from tests.library import make_media
 from wirephoto.api.app import create_app
 from wirephoto.api.auth import Keys
-from wirephoto.api.services import Services, WebhookSettings
+from wirephoto.api.services import MediaServices, Services, WebhookSettings
 from wirephoto.clock import Clock
 from wirephoto.domain.message import Category
 from wirephoto.domain.request import RequestRules
@@ -33,22 +35,33 @@ URL = "http://gateway.test"
 
 
 def make_app(
-    database: Database, clock: Clock, *, media_is_checked: bool = False, **webhooks: Any
+    database: Database,
+    clock: Clock,
+    *,
+    media_is_prepared: bool = False,
+    media: MediaServices | None = None,
+    sync_wait: timedelta = timedelta(0),
+    **webhooks: Any,
 ) -> Litestar:
-    """Return the application over a database; its first key is `KEY`, nothing dispatches."""
+    """Return the application over a database; its first key is `KEY`, nothing dispatches.
+
+    It hosts files where a test hands in `media`.
+    """
     commits, ids = GroupCommit(database), make_ids()
     submissions = Submissions(
         commits=commits,
         clock=clock,
         ids=ids,
+        database=database,
         directory=SenderDirectory(database, clock),
         rules=RequestRules(
             default_sender=SENDER,
             default_category=Category.TRANSACTIONAL,
             expires_after=timedelta(hours=24),
             real_provider=False,
+            hosts_media=media is not None,
         ),
-        media_is_checked=media_is_checked,
+        media_is_prepared=media_is_prepared,
     )
     return create_app(
         Services(
@@ -59,7 +72,8 @@ def make_app(
             keys=Keys(database, clock, first_key=KEY),
             submissions=submissions,
             webhooks=WebhookSettings(DEFAULT_ACCOUNT, DEFAULT_TENANT, **webhooks),
-            sync_wait=timedelta(0),
+            media=media or make_media(database, clock, Path(tempfile.gettempdir()), hosts=False),
+            sync_wait=sync_wait,
             roles=frozenset({"api"}),
             failing_duties=list,
         )

@@ -32,7 +32,9 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "to": RECIPIENT,
         "from": SENDER,
         "text": "A cat",
-        "media": [{"url": PICTURE, "kind": "image"}],
+        "media": [
+            {"url": PICTURE, "upload": None, "kind": "image", "media_id": None, "fitting": None}
+        ],
         "category": "transactional",
         "priority": "normal",
         "reference": "order-7",

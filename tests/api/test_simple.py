@@ -244,7 +244,7 @@ async def test_what_is_refused_before_sending_is_a_400(app, client, mover, state
 async def test_a_picture_that_is_none_is_a_400(database, clock, mover):
     """It is found out after acceptance, and is still the caller's to mend."""
     await add_sender(database, clock)
-    app = waiting(make_app(database, clock, media_is_checked=True))
+    app = waiting(make_app(database, clock, media_is_prepared=True))
     async with client_of(app) as client:
         asked = Asked(client, mover)
         message = await asked.message()

@@ -55,7 +55,7 @@ def test_what_is_not_delivered_is_a_failure(send, picture, recipient, state):
 
 def test_a_refusal_names_the_field(send):
     """Each mistake on a line of its own."""
-    said = send("+1212", "not-an-address")
+    said = send("+1212", "ftp://pictures.example.com/cat.jpg")
 
     assert (said.code, said.out) == (1, "")
     assert [line.split(":")[0] for line in said.err.splitlines()] == ["to", "media[0].url"]

@@ -343,14 +343,17 @@ class FakeChecker:
     def __init__(self) -> None:
         self.faults: dict[str, list[Exception]] = {}
         self.checked: list[str] = []
+        self.prepared: tuple[Media, ...] = ()
         self.witness: Callable[[Media], Awaitable[None]] | None = None
 
-    async def __call__(self, media: Media) -> None:
-        self.checked.append(media.url)
-        if self.witness:
-            await self.witness(media)
-        if faults := self.faults.get(media.url):
-            raise faults.pop(0)
+    async def __call__(self, message: Message) -> tuple[Media, ...]:
+        for media in message.media:
+            self.checked.append(media.url)
+            if self.witness:
+                await self.witness(media)
+            if faults := self.faults.get(media.url):
+                raise faults.pop(0)
+        return self.prepared or message.media
 
 
 def logged() -> Any:

@@ -192,5 +192,5 @@ async def test_a_start_lets_go_of_pictures_that_somebody_looked_at(stage):
     await make_rescuer(stage).release_all()
 
     stored = await stage.message(message)
-    assert (stored.state, stored.lease_until) == (MessageState.PREPARING, None)
+    assert (stored.state, stored.lease_until) == (MessageState.PREPARING, NOW)
     assert stored.version == 3

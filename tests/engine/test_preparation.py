@@ -1,18 +1,23 @@
 """Media is looked at before a message is queued: what passes, what fails, what is tried again."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.engine.stage import FakeChecker, Halves, Stage, eventually, logged
 from tests.factories import NOW, PICTURE, make_message
+from tests.library import kept_media
 from wirephoto.domain.media import Media
-from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.message import Message, MessageState, Priority
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.moves import cancel
-from wirephoto.engine.preparation import LEASE, REST_S, Preparation
+from wirephoto.engine.preparation import LEASE, REST_S, SIDE_BY_SIDE, Preparation
 from wirephoto.errors import MediaRefused
+from wirephoto.storage.schema_media import message_media
 
 POLICY = RetryPolicy(tries_max=3, first_s=4.0)
 OTHER = "https://pictures.example.com/dog.jpg"
@@ -27,7 +32,7 @@ def make_preparation(stage: Stage, check: FakeChecker, **options: float) -> Prep
     return Preparation(
         database=stage.database,
         commits=stage.commits,
-        check=check,
+        prepare=check,
         clock=stage.clock,
         ids=stage.ids,
         random=Halves(),
@@ -36,8 +41,15 @@ def make_preparation(stage: Stage, check: FakeChecker, **options: float) -> Prep
     )
 
 
-def preparing(**changes: object) -> Message:
-    return make_message(state=MessageState.PREPARING, **changes)
+async def turn(preparation: Preparation) -> float:
+    """Take a turn, and let everything that it took up be done."""
+    rest_s = await preparation.turn()
+    await preparation.drain()
+    return rest_s
+
+
+def preparing(**changes: Any) -> Message:
+    return make_message(**({"state": MessageState.PREPARING} | changes))
 
 
 def refused(reason: str = "unreachable", *, retryable: bool) -> MediaRefused:
@@ -50,7 +62,7 @@ async def test_media_that_passes_lets_the_message_go(stage, check):
     await stage.store(message)
     dispatch = stage.database.bell(MessageState.QUEUED.value)
 
-    rest_s = await make_preparation(stage, check).turn()
+    await turn(make_preparation(stage, check))
 
     stored = await stage.message(message)
     assert check.checked == [PICTURE, OTHER]
@@ -58,7 +70,6 @@ async def test_media_that_passes_lets_the_message_go(stage, check):
     assert stored.lease_until is None
     assert await stage.events(message) == ["queued"]
     assert dispatch.is_set()
-    assert rest_s == 0.0
 
 
 async def test_media_that_never_will_pass_fails_the_message(stage, check):
@@ -67,7 +78,7 @@ async def test_media_that_never_will_pass_fails_the_message(stage, check):
     await stage.store(message)
     check.faults[PICTURE] = [refused("not_an_image", retryable=False)]
 
-    await make_preparation(stage, check).turn()
+    await turn(make_preparation(stage, check))
 
     stored = await stage.message(message)
     assert (stored.state, stored.reason) == (MessageState.FAILED, "not_an_image")
@@ -83,16 +94,17 @@ async def test_media_that_cannot_be_had_now_is_tried_again(stage, check):
     check.faults[PICTURE] = [refused(retryable=True)] * 2
     preparation = make_preparation(stage, check)
 
-    await preparation.turn()
+    await turn(preparation)
 
     first = await stage.message(message)
     assert (first.state, first.tries, first.reason) == (MessageState.PREPARING, 1, "unreachable")
-    assert first.due_at == NOW + timedelta(seconds=POLICY.first_s / 2)
-    assert await preparation.turn() == REST_S
+    assert first.lease_until == NOW + timedelta(seconds=POLICY.first_s / 2)
+    assert first.due_at == message.due_at
+    assert await turn(preparation) == REST_S
     await stage.advance(POLICY.first_s / 2)
-    await preparation.turn()
+    await turn(preparation)
     await stage.advance(POLICY.first_s)
-    await preparation.turn()
+    await turn(preparation)
     stored = await stage.message(message)
     assert (stored.state, stored.tries) == (MessageState.QUEUED, 0)
     assert await stage.events(message) == ["queued"]
@@ -104,7 +116,7 @@ async def test_tries_to_fetch_are_bounded(stage, check):
     await stage.store(message)
     check.faults[PICTURE] = [refused(retryable=True)]
 
-    await make_preparation(stage, check).turn()
+    await turn(make_preparation(stage, check))
 
     stored = await stage.message(message)
     assert (stored.state, stored.reason) == (MessageState.FAILED, "unreachable")
@@ -126,7 +138,7 @@ async def test_a_result_is_dropped_when_the_message_moved_meanwhile(stage, check
         )
 
     check.witness = witness
-    await make_preparation(stage, check).turn()
+    await turn(make_preparation(stage, check))
 
     assert (await stage.message(message)).state is MessageState.CANCELED
     assert await stage.events(message) == ["canceled"]
@@ -134,38 +146,137 @@ async def test_a_result_is_dropped_when_the_message_moved_meanwhile(stage, check
 
 async def test_a_message_is_looked_at_by_one_process_at_a_time(stage, check):
     """And by another once the lease of one that died has ended."""
-    message, looking = preparing(), asyncio.Event()
+    message = preparing()
     await stage.store(message)
 
     async def witness(_media):
-        await looking.wait()
+        await asyncio.Event().wait()
 
     check.witness = witness
-    first = asyncio.create_task(make_preparation(stage, check).turn())
+    first = make_preparation(stage, check)
+    await first.turn()
     await eventually(lambda: check.checked)
     await make_preparation(stage, check).turn()
     assert len(check.checked) == 1
     assert (await stage.message(message)).lease_until == NOW + LEASE
 
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
-    looking.set()
+    await first.stop(0.0)
+    check.witness = None
     await stage.advance(LEASE.total_seconds() + 1)
-    await make_preparation(stage, check).turn()
+    await turn(make_preparation(stage, check))
 
     assert len(check.checked) == 2
+    assert (await stage.message(message)).state is MessageState.QUEUED
+
+
+async def test_a_slow_message_does_not_hold_up_the_others(stage, check):
+    """One server that answers after a minute would stop every picture of every customer."""
+    slow, other = preparing(media=(Media(OTHER),)), preparing()
+    await stage.store(slow, other)
+    waits = asyncio.Event()
+
+    async def witness(media):
+        if media.url == OTHER:
+            await waits.wait()
+
+    check.witness = witness
+    preparation = make_preparation(stage, check)
+    await preparation.turn()
+    await eventually(lambda: len(check.checked) == 2)
+    await stage.commits.drain()
+
+    assert (await stage.message(other)).state is MessageState.QUEUED
+    assert (await stage.message(slow)).state is MessageState.PREPARING
+    waits.set()
+    await preparation.drain()
+    assert (await stage.message(slow)).state is MessageState.QUEUED
+
+
+async def test_no_more_is_taken_up_than_there_is_room_for(stage, check):
+    """Each message in hand may hold a file of 25 MB."""
+    await stage.store(*[preparing() for _ in range(SIDE_BY_SIDE + 2)])
+    waits = asyncio.Event()
+
+    async def witness(_media):
+        await waits.wait()
+
+    check.witness = witness
+    preparation = make_preparation(stage, check)
+    await preparation.turn()
+    await preparation.turn()
+    await eventually(lambda: len(check.checked) == SIDE_BY_SIDE)
+    preparation.bell.clear()
+
+    waits.set()
+    await preparation.drain()
+
+    assert len(check.checked) == SIDE_BY_SIDE
+    assert preparation.bell.is_set()
+    await turn(preparation)
+    assert len(check.checked) == SIDE_BY_SIDE + 2
+
+
+async def test_the_urgent_are_prepared_first(stage, check):
+    """A bulk of pictures must not stand in the way of one that matters now."""
+    bulk = [preparing(priority=Priority.BULK) for _ in range(SIDE_BY_SIDE)]
+    urgent = preparing(priority=Priority.URGENT, media=(Media(OTHER),))
+    await stage.store(*bulk, urgent)
+
+    await turn(make_preparation(stage, check))
+
+    assert check.checked.count(OTHER) == 1
+    assert len(check.checked) == SIDE_BY_SIDE
+
+
+async def test_what_was_made_of_the_media_is_stored_with_the_move(stage, check):
+    """The dispatcher names the files, and the sweeper leaves them alone until the end."""
+    message = preparing(due_at=NOW + timedelta(days=2))
+    await stage.store(message)
+    prepared = await kept_media(stage.database)
+    check.prepared = (replace(message.media[0], prepared=prepared),)
+
+    await turn(make_preparation(stage, check))
+
+    assert (await stage.message(message)).media == check.prepared
+    async with stage.database.read() as tx:
+        (need,) = await tx.execute(select(message_media))
+    assert (need.message_id, need.position) == (message.id, 0)
+    assert (need.media_id, need.file_id) == (prepared.media_id, prepared.file_id)
+    assert need.look_at > message.due_at
+
+
+async def test_what_is_cut_off_by_a_stop_is_taken_up_again(stage, check):
+    """A deployment in the middle of a fetch."""
+    message = preparing()
+    await stage.store(message)
+
+    async def witness(_media):
+        await asyncio.Event().wait()
+
+    check.witness = witness
+    preparation = make_preparation(stage, check)
+    await preparation.turn()
+    await eventually(lambda: check.checked)
+
+    await preparation.stop(0.0)
+
+    assert await preparation.turn() == REST_S
+    assert (await stage.message(message)).state is MessageState.PREPARING
+    check.witness = None
+    await stage.advance(LEASE.total_seconds())
+    await turn(make_preparation(stage, check))
     assert (await stage.message(message)).state is MessageState.QUEUED
 
 
 async def test_what_is_scheduled_is_looked_at_when_it_is_due(stage, check):
     """What the address holds now says nothing about what it will hold tomorrow."""
     due_at = NOW + timedelta(hours=1)
-    await stage.store(preparing(due_at=due_at))
+    await stage.store(preparing(due_at=due_at, lease_until=due_at))
     preparation = make_preparation(stage, check)
 
-    assert await preparation.turn() == REST_S
+    assert await turn(preparation) == REST_S
     await stage.advance(3600)
-    await preparation.turn()
+    await turn(preparation)
 
     assert check.checked == [PICTURE]
 
@@ -179,7 +290,7 @@ async def test_a_fault_of_our_own_is_reported_and_bounded(stage, check):
 
     with logged() as lines:
         for _ in range(POLICY.tries_max):
-            await preparation.turn()
+            await turn(preparation)
             await stage.advance(60.0)
 
     assert (await stage.message(good)).state is MessageState.QUEUED
@@ -198,8 +309,8 @@ async def test_slow_attachments_together_do_not_outlast_the_lease(stage, check):
         await asyncio.Event().wait()
 
     check.witness = witness
-    await make_preparation(stage, check, patience_s=0.01).turn()
+    await turn(make_preparation(stage, check, patience_s=0.01))
 
     stored = await stage.message(message)
     assert (stored.state, stored.reason) == (MessageState.PREPARING, "unreachable")
-    assert stored.lease_until is None
+    assert stored.lease_until is not None

@@ -17,6 +17,7 @@ from wirephoto.domain.message import Category, Message, MessageState, Priority
 from wirephoto.domain.request import MediaRequest, MessageRequest, RequestRules
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import (
+    ROUTE_SIMPLE,
     Answered,
     BatchItem,
     Caller,
@@ -53,7 +54,8 @@ def make_submissions(stage: Stage, *, checked: bool = True) -> Submissions:
         ids=stage.ids,
         directory=SenderDirectory(stage.database, stage.clock),
         rules=RULES,
-        media_is_checked=checked,
+        database=stage.database,
+        media_is_prepared=checked,
     )
 
 
@@ -226,7 +228,7 @@ async def test_a_request_that_was_cut_off_is_taken_over(stage, submissions):
 
 async def unanswered(submissions: Submissions, request: MessageRequest | None = None) -> Submitted:
     return await submissions.submit_unanswered(
-        CALLER, request or wanted(), key="k", running_s=RUNNING_S
+        CALLER, request or wanted(), route=ROUTE_SIMPLE, key="k", running_s=RUNNING_S
     )
 
 
@@ -316,7 +318,9 @@ async def test_a_repeat_gets_its_answer_after_time_has_overtaken_its_rules(
         if route == "single":
             return await submissions.submit(CALLER, soon, key="k", render=render)
         if route == "unanswered":
-            return await submissions.submit_unanswered(CALLER, soon, key="k", running_s=1.0)
+            return await submissions.submit_unanswered(
+                CALLER, soon, route=ROUTE_SIMPLE, key="k", running_s=1.0
+            )
         return await submissions.submit_batch(
             CALLER, [BatchItem(soon, "k")], key=None, render=render, render_batch=render_batch
         )

@@ -209,8 +209,13 @@ class Place:
 
     @asynccontextmanager
     async def gateway(self, credentials: Credentials, **settings: Any) -> AsyncIterator[World]:
-        """Run one gateway, which may have other credentials than the provider knows."""
+        """Run one gateway, which may have other credentials than the provider knows.
+
+        With `media_store` it hosts its files.
+        """
         listening = self._listening
+        if "media_store" in settings:
+            settings["public_url"] = listening[1]
         if listening[0].fileno() < 0:
             port = int(listening[1].rsplit(":", 1)[1])
             listening = listen("127.0.0.1", port)

@@ -172,8 +172,8 @@ async def test_waiting_messages_that_grew_too_old_are_found(database):
 
 async def test_media_is_leased_to_one_worker_at_a_time(database):
     """Two workers that fetch the same picture waste a fetch; the loser's result is dropped."""
-    rows = [make_message(state=S.PREPARING, due_at=NOW - age * SECOND) for age in (1, 3, 2)]
-    later = make_message(state=S.PREPARING, due_at=NOW + SECOND)
+    rows = [make_message(state=S.PREPARING, lease_until=NOW - age * SECOND) for age in (1, 3, 2)]
+    later = make_message(state=S.PREPARING, lease_until=NOW + SECOND)
     await store(database, *rows, later, make_message())
 
     first = await prepare(database, limit=2)
@@ -183,6 +183,20 @@ async def test_media_is_leased_to_one_worker_at_a_time(database):
     assert [message.id for message in second] == [rows[0].id]
     assert await prepare(database) == []
     assert (second[0].version, second[0].lease_until) == (2, LEASE_UNTIL)
+
+
+async def test_media_of_urgent_messages_is_leased_first(database):
+    """However long the others have waited."""
+    bulk = make_message(state=S.PREPARING, priority=Priority.BULK, lease_until=NOW - 9 * SECOND)
+    normal = [make_message(state=S.PREPARING) for _ in range(2)]
+    urgent = make_message(state=S.PREPARING, priority=Priority.URGENT)
+    await store(database, bulk, *normal, urgent)
+
+    first = await prepare(database, limit=2)
+    second = await prepare(database, limit=2)
+
+    assert (first[0].id, second[1].id) == (urgent.id, bulk.id)
+    assert {first[1].id, second[0].id} == {row.id for row in normal}
 
 
 async def test_media_whose_worker_died_is_leased_again(database):

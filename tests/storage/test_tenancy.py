@@ -2,7 +2,8 @@
 
 import ast
 import inspect
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -11,9 +12,33 @@ import pytest
 import wirephoto.storage
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
+from wirephoto.domain.media import MediaKind
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
 from wirephoto.storage.feed import FEED_START, read_feed
 from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
+from wirephoto.storage.leases import drop_lease, take_lease
+from wirephoto.storage.media import (
+    HostedName,
+    MediaFetch,
+    Original,
+    Rendition,
+    StoredFile,
+    find_file,
+    find_rendition,
+    get_file,
+    get_original,
+    get_originals,
+    insert_names,
+    insert_original,
+    insert_rendition,
+    keep_file,
+    latest_of_url,
+    list_fetches,
+    list_renditions,
+    plan_deletions,
+    record_fetches,
+    touch_original,
+)
 from wirephoto.storage.messages import (
     MessageFilter,
     get_attempt,
@@ -29,6 +54,7 @@ from wirephoto.storage.schema import DEFAULT_TENANT
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.webhooks import InboundMessage, insert_inbound, list_inbound
 
+LATER = NOW + timedelta(hours=1)
 FOLDER = Path(wirephoto.storage.__file__).parent
 MODULES = [path.stem for path in sorted(FOLDER.glob("*.py")) if path.stem != "__init__"]
 
@@ -180,6 +206,23 @@ def test_a_reason_is_needed_to_serve_every_tenant():
     assert across_tenants("why")(len) is len
 
 
+async def store_their_media(tx, message_id):
+    file = StoredFile("fil_1", OTHER_TENANT, "digest", 1)
+    original = Original(
+        "med_1", OTHER_TENANT, "fil_1", MediaKind.IMAGE, "image/jpeg", 1, NOW, NOW, NOW
+    )
+    await plan_deletions(tx, [file], due_at=LATER)
+    await keep_file(tx, file, now=NOW, look_at=NOW)
+    await insert_original(tx, replace(original, url="https://x.test/", url_hash="hash"))
+    await insert_rendition(tx, Rendition("fil_1", "target", OTHER_TENANT, NOW, reason="corrupt"))
+    name = HostedName("n.jpg", OTHER_TENANT, message_id, 1, 0, "fil_1", "image/jpeg", LATER)
+    await insert_names(tx, [name])
+    await record_fetches(
+        tx, [MediaFetch("n.jpg", OTHER_TENANT, message_id, 1, 0, "GET", None, NOW)]
+    )
+    await take_lease(tx, OTHER_TENANT, "work", holder="them", now=NOW, until=NOW)
+
+
 async def store_theirs(database):
     """Store one row of each kind for another tenant; return its ids."""
     await add_tenant(database)
@@ -196,6 +239,7 @@ async def store_theirs(database):
         await insert_key(tx, key)
         await insert_audit(tx, [AuditEntry("aud_1", OTHER_TENANT, "cli", "act", "key_1", NOW)])
         await insert_inbound(tx, inbound)
+        await store_their_media(tx, message.id)
     return message.id, attempt.id
 
 
@@ -215,6 +259,19 @@ ASKED = {
     list_inbound: lambda tx, tenant, *_: list_inbound(
         tx, tenant, sender=None, before_id=None, limit=9
     ),
+    find_file: lambda tx, tenant, *_: find_file(tx, tenant, "digest"),
+    get_file: lambda tx, tenant, *_: get_file(tx, tenant, "fil_1"),
+    get_original: lambda tx, tenant, *_: get_original(tx, tenant, "med_1"),
+    get_originals: lambda tx, tenant, *_: get_originals(tx, tenant, ["med_1"]),
+    latest_of_url: lambda tx, tenant, *_: latest_of_url(tx, tenant, "hash"),
+    touch_original: lambda tx, tenant, *_: touch_original(tx, tenant, "med_1", used_at=NOW),
+    find_rendition: lambda tx, tenant, *_: find_rendition(tx, tenant, "fil_1", "target"),
+    list_renditions: lambda tx, tenant, *_: list_renditions(tx, tenant, "fil_1"),
+    list_fetches: lambda tx, tenant, message, _: list_fetches(tx, tenant, message),
+    take_lease: lambda tx, tenant, *_: take_lease(
+        tx, tenant, "work", holder="us", now=NOW, until=LATER
+    ),
+    drop_lease: lambda tx, tenant, *_: drop_lease(tx, tenant, "work", holder="them"),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }
 

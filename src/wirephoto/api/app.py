@@ -9,7 +9,7 @@ from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, route
 
-from wirephoto.api import doubts, events, health, messages, openapi, simple, webhooks
+from wirephoto.api import doubts, events, health, media, messages, openapi, simple, webhooks
 from wirephoto.api.problems import handle
 from wirephoto.api.services import Services
 from wirephoto.engine.submission import ROUTE_SIMPLE
@@ -26,6 +26,9 @@ _ROUTES = (
     messages.cancel_message,
     doubts.resolve_message,
     events.feed,
+    media.upload,
+    media.look_up,
+    media.host,
     webhooks.list_inbound_page,
     webhooks.status,
     webhooks.inbound,

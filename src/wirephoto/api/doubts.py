@@ -8,9 +8,10 @@ from litestar import Response, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from wirephoto.api.answers import json_answer, not_found
 from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.bodies import read_body
-from wirephoto.api.messages import BODY_BYTES_MAX, json_answer, not_found
+from wirephoto.api.messages import BODY_BYTES_MAX
 from wirephoto.api.problems import problem
 from wirephoto.api.queries import AnyRequest, is_id
 from wirephoto.api.services import services_of

@@ -6,8 +6,9 @@ from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
+from wirephoto.api.answers import json_answer
 from wirephoto.api.auth import Requirement, caller_of
-from wirephoto.api.messages import PAGE_MAX, json_answer
+from wirephoto.api.messages import PAGE_MAX
 from wirephoto.api.queries import AnyRequest, check_query, feed_cursor, feed_cursor_text
 from wirephoto.api.services import services_of
 from wirephoto.api.views import Feed, feed_event_view

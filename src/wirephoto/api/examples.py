@@ -54,7 +54,15 @@ def _message() -> dict[str, Any]:
         "to": "+12125550123",
         "from": "+12025550100",
         "text": "A cat",
-        "media": [{"url": "https://pictures.example.com/cat.jpg", "kind": "image"}],
+        "media": [
+            {
+                "url": "https://pictures.example.com/cat.jpg",
+                "upload": None,
+                "kind": "image",
+                "media_id": None,
+                "fitting": None,
+            }
+        ],
         "category": "transactional",
         "priority": "normal",
         "reference": "order-1042",

@@ -17,6 +17,8 @@ _MESSAGE_REQUEST = {
     "expires_at": "Not after this time; what has not left by then is `expired`.",
     "metadata": "Your own labels: keys of 1 to 40 characters, values of up to 500.",
     "reference": "Your own name for the message; it need not be unique.",
+    "media_profile": "`fast` keeps all attachments together small, where time matters.",
+    "preflight": "Answer only when its media is ready (202) or refused (422), or after a wait.",
 }
 _PAGE_CURSOR = "Hand it in as `cursor` for the next page; null on the last."
 
@@ -30,8 +32,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "BatchRequest": {"messages": "The messages; a refused one does not touch the others."},
         "MediaRequest": {
-            "url": "Where the picture is: a public address without user name, https for choice.",
-            "kind": "What it is.",
+            "url": "Where the file is: a public address without user name, https for choice.",
+            "kind": "What it is: a picture where nothing else is known.",
+            "upload": "The id of an upload, instead of `url`.",
+            "still_allowed": "An animation that does not fit may become a still picture.",
         },
         "SimpleRequest": {
             OWN: "One picture for one phone.",
@@ -86,7 +90,54 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "and the message is sent again; `abandon`: it is given up, whatever became of it."
             )
         },
-        "MediaView": {"url": "Where it is fetched.", "kind": "What it is."},
+        "MediaView": {
+            "url": "Where it was fetched, or is; null for an upload.",
+            "upload": "The id of the upload.",
+            "kind": "What it is.",
+            "media_id": "The original; null before it is fetched.",
+            "fitting": "What was made of it; null where the address itself is sent.",
+        },
+        "FittingView": {
+            "original": "What it was.",
+            "sent": "What goes out.",
+            "steps": "What was done, in order; none where it goes out untouched.",
+            "warnings": "Sentences for people, as where quality had to suffer.",
+            "took_ms": "How long it took, in milliseconds.",
+        },
+        "FormView": {
+            "media_type": "Its type by its bytes.",
+            "size_bytes": "Its size in bytes.",
+            "width": "In pixels, upright.",
+            "height": "In pixels, upright.",
+            "frames": "More than one for an animation.",
+            "duration_s": "How long it lasts, in seconds.",
+        },
+        "MediaKind": {OWN: "What an attachment is."},
+        "Profile": {OWN: "How large a message may be: as its sender's kind allows, or small."},
+        "MediaDetail": {
+            "id": "The original's id: `med_` and 26 characters that sort by time.",
+            "kind": "What it is.",
+            "media_type": "Its type by its bytes.",
+            "size_bytes": "Its size in bytes.",
+            "url": "Where it was fetched; null for an upload.",
+            "available": "Its bytes are kept; false once nothing has used them for long.",
+            "created_at": "When it was uploaded or fetched.",
+            "used_at": "When it was last used, to ten minutes.",
+            "renditions": "What was made of it, for each target.",
+        },
+        "RenditionView": {
+            "target": "What it had to become: kind, bytes, background.",
+            "fitting": "What was made of it; null where it was refused.",
+            "reason": "Why it was refused, for machines.",
+            "detail": "The same in a sentence for people, with the remedy.",
+            "created_at": "When that was.",
+        },
+        "FetchView": {
+            "attachment": "Which attachment, from 0.",
+            "method": "GET or HEAD.",
+            "user_agent": "What the fetcher called itself.",
+            "at": "When it came.",
+        },
         "MessageState": {
             OWN: (
                 "`preparing`: its media is being checked; `queued`: it waits for its turn; "
@@ -158,6 +209,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "request": "What was asked: trimmed, with numbers, text and secrets masked.",
             "answer": "What was answered, its status first: trimmed and masked as well.",
             "checks": "How often the provider's records were asked what became of it.",
+            "fetches": "Who fetched its files from us: evidence that it was accepted.",
         },
         "InboundList": {
             "messages": "The messages, the newest first.",
@@ -211,6 +263,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
         "message_id": "The message's id.",
+        "media_id": "The id of an upload, or of a fetched file.",
+        "name": "The file's name, as the provider was told it.",
         "to": "Only those to this number.",
         "from": "Only those from this number.",
         "state": "Only those in this state.",

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, get, head
 from litestar.openapi.datastructures import ResponseSpec
 
-from wirephoto.api.messages import JSON
+from wirephoto.api.answers import JSON
 from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import Services, services_of
 from wirephoto.errors import StorageUnavailable

@@ -9,8 +9,10 @@ from litestar import Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from wirephoto.api.answers import answer, conflict, json_answer, not_found, render_message
 from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.bodies import read_body
+from wirephoto.api.preflight import send_preflighted
 from wirephoto.api.problems import Problem, problem, problem_document
 from wirephoto.api.queries import (
     AnyRequest,
@@ -34,17 +36,17 @@ from wirephoto.api.views import (
 )
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.idempotency import HEADER, parse_key
-from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.message import MessageState
 from wirephoto.domain.request import AwareInstant, MessageRequest
 from wirephoto.engine.moves import cancel
 from wirephoto.engine.submission import (
     BATCH_MAX,
     Answered,
     BatchItem,
-    KeyConflict,
     Submitted,
 )
 from wirephoto.errors import RequestRefused
+from wirephoto.storage.media import list_fetches
 from wirephoto.storage.messages import (
     MessageFilter,
     get_message,
@@ -56,8 +58,6 @@ from wirephoto.storage.messages import (
 BODY_BYTES_MAX = 1_000_000
 BATCH_BYTES_MAX = 8_000_000
 PAGE_MAX = 200
-
-JSON = "application/json"
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -103,11 +103,6 @@ _BATCH_MESSAGE = msgspec.json.Decoder(BatchMessage)
 _ENCODER = msgspec.json.Encoder()
 
 
-def render_message(message: Message) -> str:
-    """Return the JSON that tells of a message."""
-    return _ENCODER.encode(message_view(message)).decode()
-
-
 def idempotency_key(request: AnyRequest) -> str | None:
     """Return the request's idempotency key, if it has one.
 
@@ -126,16 +121,16 @@ def idempotency_key(request: AnyRequest) -> str | None:
     operation_id="send_message",
     summary="Send a message",
     responses={202: ResponseSpec(MessageView, description="Accepted and stored")},
-    opt={"body": MessageRequest},
+    opt={"body": MessageRequest, "problems": ("media_refused",)},
 )
 async def send(request: AnyRequest) -> Response[Any]:
     """Accept a message. With an `Idempotency-Key`, a repeated request gets the first answer."""
     key = idempotency_key(request)
     wanted = read_body(await request.body(), _REQUEST)
-    services = services_of(request.app)
-    submitted = await services.submissions.submit(
-        caller_of(request), wanted, key=key, render=render_message
-    )
+    services, caller = services_of(request.app), caller_of(request)
+    if wanted.preflight:
+        return await send_preflighted(services, caller, wanted, key=key)
+    submitted = await services.submissions.submit(caller, wanted, key=key, render=render_message)
     return answer(submitted)
 
 
@@ -199,24 +194,8 @@ def _batch_result(result: Submitted | RequestRefused) -> _RenderedResult:
     if isinstance(result, RequestRefused):
         document = problem_document("invalid", "The message breaks a rule.", faults=result.faults)
         return _RenderedResult(document.status, problem=document)
-    document = problem_document(*_conflict(result))
+    document = problem_document(*conflict(result))
     return _RenderedResult(document.status, problem=document)
-
-
-def answer(submitted: Submitted) -> Response[Any]:
-    """Return the HTTP answer for what became of a request."""
-    if isinstance(submitted, Answered):
-        headers = {"Idempotent-Replayed": "true"} if submitted.replayed else None
-        return Response(
-            submitted.body.encode(), status_code=submitted.status, media_type=JSON, headers=headers
-        )
-    return problem(*_conflict(submitted))
-
-
-def _conflict(submitted: Submitted) -> tuple[str, str]:
-    if isinstance(submitted, KeyConflict) and submitted.reused:
-        return "key_reused", "This Idempotency-Key came with another body before. Use a new one."
-    return "key_in_use", "Wait for the first request with this Idempotency-Key, then ask again."
 
 
 @get(
@@ -296,13 +275,14 @@ async def timeline(
         message = await get_message(tx, tenant_id, message_id)
         events = await list_events(tx, tenant_id, message_id, after_seq=cursor, limit=limit + 1)
         attempts = await list_attempts(tx, tenant_id, message_id)
+        fetches = await list_fetches(tx, tenant_id, message_id)
     if message is None:
         return not_found()
     page = events[:limit]
     return json_answer(
         Timeline(
             [event_view(event) for _, event in page],
-            [attempt_view(attempt) for attempt in attempts],
+            [attempt_view(attempt, fetches) for attempt in attempts],
             str(page[-1][0]) if len(events) > limit else None,
         )
     )
@@ -335,13 +315,3 @@ async def cancel_message(request: AnyRequest, message_id: FromPath[str]) -> Resp
     if not canceled and message.state is not MessageState.CANCELED:
         return problem("not_cancelable", f"The message is {message.state} already.")
     return json_answer(message_view(message))
-
-
-def json_answer(view: msgspec.Struct) -> Response[Any]:
-    """Return a 200 with a body."""
-    return Response(_ENCODER.encode(view), status_code=200, media_type=JSON)
-
-
-def not_found() -> Response[Any]:
-    """Return a 404 that tells nothing of other tenants' messages."""
-    return problem("not_found", "There is no such message.")

@@ -18,10 +18,11 @@ from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from wirephoto import __version__
+from wirephoto.api.answers import JSON
 from wirephoto.api.auth import Requirement
 from wirephoto.api.examples import MESSAGE_ID, example_of
 from wirephoto.api.fields import FIELDS, OWN, PARAMETERS
-from wirephoto.api.messages import JSON, BatchMessage
+from wirephoto.api.messages import BatchMessage
 from wirephoto.api.problems import CODES, HEADERS, MEDIA_TYPE, Problem
 from wirephoto.api.queries import AnyRequest
 from wirephoto.api.reference import render_reference
@@ -49,6 +50,23 @@ documents (RFC 9457) with a stable `code`; `errors` names each field at fault. O
 does not exist is answered 404, a wrong method 405 with `Allow`, an unusable `Host` header 400.
 Lists are paged: hand in `next_cursor` as `cursor` until it is null.
 """
+_FILE = {"type": "string", "format": "binary"}
+_FILE_BODY = {
+    "required": True,
+    "content": {
+        "*/*": {"schema": _FILE},
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"file": _FILE}, "required": ["file"]}
+        },
+    },
+}
+_FILE_RESPONSES: dict[int, Json] = {
+    200: {"description": "The file", "content": {"*/*": {"schema": _FILE}}},
+    206: {"description": "A part of the file", "content": {"*/*": {"schema": _FILE}}},
+    304: {"description": "Unchanged"},
+    412: {"description": "It is not what `If-Match` names"},
+    416: {"description": "There is no such part"},
+}
 _GUARDED = ("unauthorized", "forbidden", "unavailable")
 _KEYED = ("malformed_json", "malformed_header", "key_in_use", "too_large", "invalid", "key_reused")
 _HEADERS = {
@@ -230,6 +248,8 @@ def _described(operation: _Operation, schemas: _Schemas) -> Json:
         described["parameters"] = parameters
     if operation.body:
         described["requestBody"] = _request_body(operation, schemas)
+    elif handler.opt.get("takes_file"):
+        described["requestBody"] = _FILE_BODY
     described["responses"] = _responses(operation, schemas)
     scopes = [operation.scope] if operation.scope else None
     described["security"] = [{"bearer": scopes}, {"apiKey": scopes}] if scopes else []
@@ -279,8 +299,11 @@ def _request_body(operation: _Operation, schemas: _Schemas) -> Json:
 
 
 def _responses(operation: _Operation, schemas: _Schemas) -> Json:
-    handler, made = operation.handler, {}
-    if handler.status_code not in operation.responses:
+    handler = operation.handler
+    made: dict[int, Json] = {}
+    if handler.opt.get("gives_file"):
+        made |= _FILE_RESPONSES
+    elif handler.status_code not in operation.responses:
         content = {str(handler.media_type): {"schema": _text_schema(str(handler.media_type))}}
         made[handler.status_code] = {"description": "Done", "content": content}
     for status, spec in operation.responses.items():

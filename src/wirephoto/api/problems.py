@@ -11,7 +11,13 @@ from litestar.params import ParameterKwarg
 
 from wirephoto.api.auth import Forbidden, Unauthorized
 from wirephoto.api.bodies import MalformedJson
-from wirephoto.errors import Fault, RequestRefused, StorageUnavailable
+from wirephoto.errors import (
+    Fault,
+    MediaRefused,
+    RequestRefused,
+    StorageUnavailable,
+    StoreUnavailable,
+)
 from wirephoto.telemetry import LogEvent, get_log
 
 _log = get_log()
@@ -46,12 +52,14 @@ CODES: dict[str, tuple[int, str]] = {
     "forbidden": (403, "The API key may not do this"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "not_hosted": (409, "This gateway hosts no files"),
     "not_cancelable": (409, "The message can no longer be canceled"),
     "not_resolvable": (409, "The message is not in doubt"),
     "key_in_use": (409, "A request with this idempotency key is still running"),
     "too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body has the wrong media type"),
     "invalid": (422, "The request breaks a rule"),
+    "media_refused": (422, "A picture cannot be sent"),
     "key_reused": (422, "The idempotency key was used for another request"),
     "internal": (500, "Something is wrong here"),
     "unavailable": (503, "Storage is unavailable now"),
@@ -137,6 +145,10 @@ def described(error: Exception) -> tuple[str, str, Sequence[Fault]]:
         return "unauthorized", str(error), ()
     if isinstance(error, Forbidden):
         return "forbidden", str(error), ()
+    if isinstance(error, MediaRefused):
+        return "media_refused", str(error), (Fault("media", error.reason, str(error)),)
+    if isinstance(error, StoreUnavailable):
+        return "unavailable", "Files cannot be kept now: try again.", ()
     if isinstance(error, StorageUnavailable):
         return "unavailable", "Nothing is known to be stored: repeat with the same key.", ()
     if isinstance(error, ValidationException):

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
     from wirephoto.api.auth import Keys
     from wirephoto.clock import Clock
+    from wirephoto.engine.library import Library
     from wirephoto.engine.submission import Submissions
     from wirephoto.ids import Ids
+    from wirephoto.media.scratch import Scratch
+    from wirephoto.media.store import MediaStore
     from wirephoto.storage.batch import GroupCommit
     from wirephoto.storage.database import Database
 
@@ -35,6 +38,16 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaServices:
+    """Where files go and come from; `hosts` tells whether the gateway gives them out itself."""
+
+    hosts: bool
+    library: Library
+    store: MediaStore
+    scratch: Scratch
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What the routes need."""
 
@@ -45,6 +58,7 @@ class Services:
     keys: Keys
     submissions: Submissions
     webhooks: WebhookSettings
+    media: MediaServices
     sync_wait: timedelta
     roles: frozenset[str]
     failing_duties: Callable[[], list[str]]

@@ -9,9 +9,10 @@ from litestar import Request, Response, post
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 
+from wirephoto.api.answers import JSON
 from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.bodies import MalformedJson, read_body
-from wirephoto.api.messages import BODY_BYTES_MAX, JSON, idempotency_key
+from wirephoto.api.messages import BODY_BYTES_MAX, idempotency_key
 from wirephoto.api.problems import CODES, HEADERS, described, own_headers
 from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import Services, services_of
@@ -124,7 +125,7 @@ async def send_mms(request: AnyRequest) -> Response[Any]:
     )
     wait_s = services.sync_wait.total_seconds()
     submitted = await services.submissions.submit_unanswered(
-        caller_of(request), message, key=key, running_s=wait_s + _KEY_MARGIN_S
+        caller_of(request), message, route=ROUTE_SIMPLE, key=key, running_s=wait_s + _KEY_MARGIN_S
     )
     if isinstance(submitted, Answered):
         headers = {"Idempotent-Replayed": "true"}

@@ -1,25 +1,83 @@
 """How messages, events and attempts look from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from wirephoto.domain.event import Event
-from wirephoto.domain.media import MediaKind
+from wirephoto.domain.media import Fitting, Form, Media, MediaKind
 from wirephoto.domain.message import Attempt, AttemptState, Category, Message, MessageState
+from wirephoto.storage.media import MediaFetch, Original, Rendition
 from wirephoto.storage.webhooks import InboundMessage
 
 PriorityName = Literal["urgent", "normal", "bulk"]
 _PRIORITY_NAMES: tuple[PriorityName, ...] = ("urgent", "normal", "bulk")
 
 
+class FormView(msgspec.Struct):
+    """What a file is."""
+
+    media_type: str
+    size_bytes: int
+    width: int | None
+    height: int | None
+    frames: int | None
+    duration_s: float | None
+
+
+class FittingView(msgspec.Struct):
+    """What the pipeline made of a file."""
+
+    original: FormView
+    sent: FormView
+    steps: list[str]
+    warnings: list[str]
+    took_ms: int
+
+
 class MediaView(msgspec.Struct):
-    """One attachment."""
+    """One attachment: what was given, and what is sent of it."""
 
     url: str | None
+    upload: str | None
     kind: MediaKind
+    media_id: str | None
+    fitting: FittingView | None
+
+
+class RenditionView(msgspec.Struct):
+    """What the pipeline made of an original for one target, or why it refused to."""
+
+    target: str
+    fitting: FittingView | None
+    reason: str | None
+    detail: str | None
+    created_at: datetime
+
+
+class MediaDetail(msgspec.Struct):
+    """An original: an upload, or what an address held."""
+
+    id: str
+    kind: MediaKind
+    media_type: str
+    size_bytes: int
+    url: str | None
+    available: bool
+    created_at: datetime
+    used_at: datetime
+    renditions: list[RenditionView]
+
+
+class FetchView(msgspec.Struct):
+    """One fetch of a hosted file: evidence that the attempt was accepted."""
+
+    attachment: int
+    method: str
+    user_agent: str | None
+    at: datetime
 
 
 class MessageView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
@@ -79,6 +137,7 @@ class AttemptView(msgspec.Struct):
     request: str | None
     answer: str | None
     checks: int
+    fetches: list[FetchView]
 
 
 class EventView(msgspec.Struct):
@@ -153,7 +212,7 @@ def message_view(message: Message) -> MessageView:
         recipient=message.recipient,
         sender=message.sender,
         text=message.text,
-        media=[MediaView(media.url, media.kind) for media in message.media],
+        media=[_media_view(media) for media in message.media],
         category=message.category,
         priority=_PRIORITY_NAMES[message.priority],
         reference=message.reference,
@@ -175,8 +234,66 @@ def message_view(message: Message) -> MessageView:
     )
 
 
-def attempt_view(attempt: Attempt) -> AttemptView:
-    """Return how an attempt looks from outside."""
+def media_detail(original: Original, renditions: Sequence[Rendition]) -> MediaDetail:
+    """Return how an original looks from outside, with what was made of it."""
+    return MediaDetail(
+        id=original.id,
+        kind=original.kind,
+        media_type=original.media_type,
+        size_bytes=original.size_bytes,
+        url=original.url,
+        available=original.file_id is not None,
+        created_at=original.created_at,
+        used_at=original.used_at,
+        renditions=[
+            RenditionView(
+                target=made.target,
+                fitting=_fitting_view(made.fitting),
+                reason=made.reason,
+                detail=made.detail,
+                created_at=made.created_at,
+            )
+            for made in renditions
+        ],
+    )
+
+
+def _media_view(media: Media) -> MediaView:
+    prepared = media.prepared
+    return MediaView(
+        url=media.url,
+        upload=media.upload,
+        kind=media.kind,
+        media_id=prepared.media_id if prepared else media.upload,
+        fitting=_fitting_view(prepared.fitting) if prepared else None,
+    )
+
+
+def _fitting_view(fitting: Fitting | None) -> FittingView | None:
+    if fitting is None:
+        return None
+    return FittingView(
+        original=_form_view(fitting.original),
+        sent=_form_view(fitting.sent),
+        steps=list(fitting.steps),
+        warnings=list(fitting.warnings),
+        took_ms=fitting.took_ms,
+    )
+
+
+def _form_view(form: Form) -> FormView:
+    return FormView(
+        media_type=form.media_type,
+        size_bytes=form.size_bytes,
+        width=form.width,
+        height=form.height,
+        frames=form.frames,
+        duration_s=form.duration_s,
+    )
+
+
+def attempt_view(attempt: Attempt, fetches: Sequence[MediaFetch] = ()) -> AttemptView:
+    """Return how an attempt looks from outside; `fetches` are those of all the message's files."""
     return AttemptView(
         number=attempt.number,
         state=attempt.state,
@@ -196,6 +313,11 @@ def attempt_view(attempt: Attempt) -> AttemptView:
         request=attempt.request,
         answer=attempt.answer,
         checks=attempt.checks,
+        fetches=[
+            FetchView(fetch.position, fetch.method, fetch.user_agent, fetch.at)
+            for fetch in fetches
+            if fetch.attempt == attempt.number
+        ],
     )
 
 

@@ -9,8 +9,9 @@ from litestar import Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, QueryParameter
 
+from wirephoto.api.answers import json_answer
 from wirephoto.api.auth import Requirement, caller_of
-from wirephoto.api.messages import PAGE_MAX, json_answer
+from wirephoto.api.messages import PAGE_MAX
 from wirephoto.api.problems import problem
 from wirephoto.api.queries import AnyRequest, check_query, page_cursor, phone_number
 from wirephoto.api.services import WebhookSettings, services_of

@@ -1,6 +1,8 @@
 """Talk to a running gateway: what `send` and `demo` have in common."""
 
 from collections.abc import AsyncIterator
+from mimetypes import guess_type
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -54,6 +56,16 @@ class GatewayClient:
         """
         headers = {"Idempotency-Key": key}
         return await self._call("POST", "/v1/messages", json=body, headers=headers)
+
+    async def upload(self, file: Path) -> dict[str, Any]:
+        """Return what the gateway says of a file that it keeps from now on.
+
+        Raises:
+            GatewayRefused: the gateway did not take it, or cannot be reached.
+        """
+        with file.open("rb") as body:
+            headers = {"Content-Type": guess_type(file.name)[0] or "application/octet-stream"}
+            return await self._call("POST", "/v1/media", data=body, headers=headers)
 
     async def follow(self, message_id: str, *, patience_s: float) -> AsyncIterator[dict[str, Any]]:
         """Give a message's events as they come, until nothing more happens by itself.

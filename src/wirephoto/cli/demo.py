@@ -62,7 +62,7 @@ async def _demo(listener: socket.socket, url: str, data_dir: Path, *, once: bool
     )
     simulator_url = await simulator.start()
     key = make_key(KeyMode.LIVE, os.urandom)
-    settings = _settings(credentials, simulator_url, key, data_dir)
+    settings = _settings(credentials, simulator_url, key, data_dir, public_url=url)
     try:
         async with served(Gateway(settings, clock=SystemClock()), listener):
             delivered = await _send_sample(url, key, simulator_url)
@@ -74,7 +74,9 @@ async def _demo(listener: socket.socket, url: str, data_dir: Path, *, once: bool
         await simulator.stop()
 
 
-def _settings(credentials: Credentials, simulator_url: str, key: str, data_dir: Path) -> Settings:
+def _settings(
+    credentials: Credentials, simulator_url: str, key: str, data_dir: Path, *, public_url: str
+) -> Settings:
     return load_settings(
         {
             "vonage_api_key": credentials.api_key,
@@ -85,6 +87,8 @@ def _settings(credentials: Credentials, simulator_url: str, key: str, data_dir: 
             "vonage_sender_number": SENDER,
             "vonage_base_url": simulator_url,
             "database_url": f"sqlite:///{data_dir / 'wirephoto.db'}",
+            "public_url": public_url,
+            "media_store": str(data_dir / "media"),
             "egress_allow": "127.0.0.0/8",
             "api_key": key,
         },

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ DELIVERED = frozenset({"delivered", "read"})
 
 def send(
     to: Annotated[str, typer.Argument(help="The recipient's US number.")],
-    picture: Annotated[str, typer.Argument(help="The picture's public address.")],
+    picture: Annotated[str, typer.Argument(help="The picture: a file, or a public address.")],
     caption: Annotated[str | None, typer.Option(help="Text below the picture.")] = None,
     sender: Annotated[str | None, typer.Option("--from", help="One of your senders.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it to the carrier's word.")] = False,
@@ -30,15 +31,19 @@ def send(
 
     With --wait the exit code is 0 only when it was delivered.
 
-    Example: wirephoto send +12125550123 https://example.com/cat.jpg --caption "A cat" --wait
+    Example: wirephoto send +12125550123 cat.heic --caption "A cat" --wait
     """
     if not key:
         print("WIREPHOTO_API_KEY: required: make one with `wirephoto keys create`", file=sys.stderr)
         raise typer.Exit(2)
+    file = None if "://" in picture else Path(picture)
+    if file and not file.is_file():
+        print(f"{picture}: is neither a file here nor an address", file=sys.stderr)
+        raise typer.Exit(2)
     body: dict[str, Any] = {"to": to, "media": [{"url": picture}]}
     body |= {name: value for name, value in (("text", caption), ("from", sender)) if value}
     try:
-        state = asyncio.run(_send(url, key, body, patience_s=timeout if wait else 0.0))
+        state = asyncio.run(_send(url, key, body, file, patience_s=timeout if wait else 0.0))
     except GatewayRefused as refused:
         print(refused, file=sys.stderr)
         raise typer.Exit(1) from refused
@@ -48,8 +53,13 @@ def send(
         raise typer.Exit(1)
 
 
-async def _send(url: str, key: str, body: dict[str, Any], *, patience_s: float) -> str:
+async def _send(
+    url: str, key: str, body: dict[str, Any], file: Path | None, *, patience_s: float
+) -> str:
     async with GatewayClient(url, key) as gateway:
+        if file:
+            uploaded = await gateway.upload(file)
+            body["media"] = [{"upload": uploaded["id"]}]
         message = await gateway.send(body, key=str(uuid4()))
         print(message["id"], flush=True)
         state: str = message["state"]

@@ -10,7 +10,7 @@ from typing import Any
 from dotenv.parser import Binding, parse_stream
 from pydantic import ValidationError
 
-from wirephoto.config.settings import ALL_ROLES, VARIABLES, Role, Settings
+from wirephoto.config.settings import ALL_ROLES, VARIABLES, MediaMode, Role, Settings
 from wirephoto.errors import SettingsInvalid
 
 ENV_FILE = Path(".env")
@@ -57,6 +57,8 @@ def load_settings(
         raise SettingsInvalid(faults + _lines(error)) from None
     if settings.reports and settings.vonage_api_key is None:
         faults.append("VONAGE_API_KEY: is missing; WIREPHOTO_REPORTS needs it")
+    if settings.media_mode is MediaMode.CONVERT and settings.public_url is None:
+        faults.append("PUBLIC_URL: is missing; WIREPHOTO_MEDIA=convert hosts pictures behind it")
     if faults:
         raise SettingsInvalid(faults)
     return settings

@@ -30,6 +30,7 @@ class MediaMode(StrEnum):
     """What happens to a picture before it is sent."""
 
     AUTO = "auto"
+    CONVERT = "convert"
     CHECK = "check"
     PASSTHROUGH = "passthrough"
 
@@ -135,7 +136,7 @@ class Settings(BaseSettings):
     public_url: _Url | None = _setting(
         "PUBLIC_URL",
         None,
-        "How Vonage reaches this gateway from outside; not used by this version yet",
+        "How Vonage reaches this gateway from outside: pictures are hosted behind it",
     )
     database_url: Annotated[SecretStr, AfterValidator(values.database_url)] = _setting(
         "DATABASE_URL",
@@ -147,11 +148,62 @@ class Settings(BaseSettings):
         ALL_ROLES,
         "What this process does; fewer than all need PostgreSQL and `WIREPHOTO_SECRET`",
     )
-    media: Annotated[MediaMode, BeforeValidator(values.media_mode)] = _setting(
+    media: MediaMode = _setting(
         "WIREPHOTO_MEDIA",
         MediaMode.AUTO,
-        "`check` fetches and verifies a picture and sends the caller's address, `passthrough`"
-        " never fetches it; `auto` is `check`",
+        "`convert` fetches, fits and hosts pictures; `check` verifies them and sends the caller's"
+        " address; `passthrough` never fetches; `auto` is `convert` with `PUBLIC_URL`, else"
+        " `check`",
+    )
+    media_store: Annotated[str, AfterValidator(values.media_store)] = _setting(
+        "WIREPHOTO_MEDIA_STORE",
+        "data/media",
+        "Where pictures are kept: a folder, `s3://…`, `gs://…` or `az://…`; with several processes"
+        " one that they share",
+    )
+    media_budgets: Annotated[Mapping[str, int], BeforeValidator(values.media_budgets)] = _setting(
+        "WIREPHOTO_MEDIA_BUDGETS",
+        values.MEDIA_BUDGETS,
+        "Bytes that a message may have with all its attachments, for each kind of sender and for"
+        " the profile `fast`: a comma list such as `10dlc=600000,fast=150000`",
+    )
+    media_background: Annotated[str, AfterValidator(values.colour)] = _setting(
+        "WIREPHOTO_MEDIA_BACKGROUND", "#ffffff", "Colour below what is transparent in a picture"
+    )
+    media_pixels_max: int = _setting(
+        "WIREPHOTO_MEDIA_PIXELS_MAX",
+        50_000_000,
+        "Pixels of the largest picture that is decoded",
+        ge=1_000_000,
+        le=200_000_000,
+    )
+    media_workers: int = _setting(
+        "WIREPHOTO_MEDIA_WORKERS",
+        0,
+        "Processes that decode and fit pictures; 0 is one less than there are cores, at least one",
+        ge=0,
+        le=256,
+    )
+    media_worker_mb: int = _setting(
+        "WIREPHOTO_MEDIA_WORKER_MB",
+        1500,
+        "Memory that one of them may have, in megabytes of address space",
+        ge=512,
+        le=65_536,
+    )
+    media_worker_s: float = _setting(
+        "WIREPHOTO_MEDIA_WORKER_S",
+        60.0,
+        "Seconds that one of them may take over a file",
+        ge=1,
+        le=100,
+    )
+    media_keep_h: float = _setting(
+        "WIREPHOTO_MEDIA_KEEP_H",
+        72.0,
+        "Hours that uploads and fetched originals are kept after their last use",
+        ge=1,
+        le=8760,
     )
     egress_allow: _Networks = _setting(
         "WIREPHOTO_EGRESS_ALLOW",
@@ -292,8 +344,10 @@ class Settings(BaseSettings):
 
     @property
     def media_mode(self) -> MediaMode:
-        """The mode in effect: `check` or `passthrough`."""
-        return MediaMode.CHECK if self.media is MediaMode.AUTO else self.media
+        """The mode in effect: `convert`, `check` or `passthrough`."""
+        if self.media is MediaMode.AUTO:
+            return MediaMode.CONVERT if self.public_url else MediaMode.CHECK
+        return self.media
 
 
 VARIABLES: Mapping[str, str] = MappingProxyType(

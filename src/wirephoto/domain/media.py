@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from wirephoto.domain.phone import SenderKind
 
 OVERHEAD_BYTES = 4_000
 """What caption, layout and headers take of a message's budget (facts 4.1: 2 to 4 KB)."""
+NAME_KEPT = timedelta(hours=48)
+"""How long a hosted file can be fetched after the provider may no longer try (contract 4.5 advises
+a day more than that, receipts are repeated for another)."""
 SHARE_BYTES_MIN = 10_000
 """A picture that gets less than this of a budget is not worth sending."""
 FRESH_BY_DEFAULT = timedelta(seconds=60)
@@ -86,13 +90,10 @@ class Fitting:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A file that is ready to be sent: where its bytes are, and how it came to be.
-
-    `digest` is the SHA-256 of the bytes that go out, in hexadecimal; the store keeps them under it.
-    """
+    """A file that is ready to be sent: which stored one it is, and how it came to be."""
 
     media_id: str
-    digest: str
+    file_id: str
     fitting: Fitting
 
 
@@ -114,6 +115,7 @@ class Media:
     url: str | None = None
     kind: MediaKind = MediaKind.IMAGE
     upload: str | None = None
+    profile: Profile = Profile.STANDARD
     still_allowed: bool = False
     prepared: Prepared | None = None
 
@@ -134,6 +136,14 @@ class MediaLimits:
     worker_bytes_max: int = 1_500_000_000
     cpu_s: float = 30.0
     wall_s: float = 60.0
+
+
+def extension(media_type: str) -> str:
+    """Return how the name of a file of this type ends, with its dot.
+
+    Who fetches a file may go by its name (contract 1.4 and 4.5); an unknown type gets `.bin`.
+    """
+    return _EXTENSIONS.get(media_type, ".bin")
 
 
 def budget_bytes(budgets: Mapping[str, int], *, sender: SenderKind, profile: Profile) -> int:
@@ -188,3 +198,26 @@ def fresh_until(cache_control: str | None, *, fetched_at: datetime) -> datetime:
     if not (seconds.isascii() and seconds.isdigit()):
         return fetched_at + FRESH_BY_DEFAULT
     return fetched_at + min(timedelta(seconds=min(int(seconds), 86_400)), FRESH_MAX)
+
+
+_EXTENSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "image/jpeg": ".jpg",
+        "image/png": ".png",
+        "image/gif": ".gif",
+        "image/bmp": ".bmp",
+        "video/mp4": ".mp4",
+        "video/3gpp": ".3gp",
+        "video/x-msvideo": ".avi",
+        "video/mpeg": ".mpg",
+        "audio/mpeg": ".mp3",
+        "audio/amr": ".amr",
+        "audio/midi": ".midi",
+        "audio/wav": ".wav",
+        "audio/ac3": ".ac3",
+        "text/vcard": ".vcf",
+        "text/calendar": ".ics",
+        "text/plain": ".txt",
+        "application/pdf": ".pdf",
+    }
+)

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 from wirephoto.domain.address import Network
-from wirephoto.domain.media import Media, MediaKind
+from wirephoto.domain.media import Media, MediaKind, Profile
 from wirephoto.domain.message import Category, Priority
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
 from wirephoto.domain.url import check_url
@@ -27,14 +27,20 @@ AHEAD_MAX = timedelta(days=30)
 PAST_MAX = timedelta(hours=1)
 """How far in the past `send_at` may lie and still mean now: a clock, not a mistake."""
 
+NOT_HOSTED = "This gateway hosts no files: its operator must set PUBLIC_URL."
+Uploads: TypeAlias = Mapping[str, MediaKind | None]
+"""What each upload is that a request speaks of; None where its bytes are gone."""
+
 AwareInstant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class MediaRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One attachment: a public address that the provider and the phone can fetch."""
+    """One attachment: a public address, or an upload by its id."""
 
-    url: str
-    kind: MediaKind = MediaKind.IMAGE
+    url: str | None = None
+    kind: MediaKind | None = None
+    upload: str | None = None
+    still_allowed: bool = False
 
 
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -50,13 +56,16 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
     expires_at: AwareInstant | None = None
     metadata: dict[str, str] = {}
     reference: str | None = None
+    media_profile: Profile = Profile.STANDARD
+    preflight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRules:
     """What the settings decide of the rules.
 
-    `real_provider` says that messages reach phones, so that fictional numbers are refused.
+    `real_provider` says that messages reach phones, so that fictional numbers are refused;
+    `hosts_media` that the gateway gives files out itself, so that they may be uploaded.
     """
 
     default_sender: str | None
@@ -64,6 +73,7 @@ class RequestRules:
     expires_after: timedelta
     real_provider: bool
     egress_allow: Sequence[Network] = ()
+    hosts_media: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +100,14 @@ def check_request(
     rules: RequestRules,
     *,
     senders: Collection[str],
+    uploads: Uploads,
     live: bool,
     now: datetime,
 ) -> Draft:
     """Return what `request` asks for.
 
-    `senders` are the caller's own numbers; `live` tells whether its key reaches the real provider.
+    `senders` and `uploads` are the caller's own; `live` tells whether its key reaches the real
+    provider.
 
     Raises:
         RequestRefused: with every rule that it breaks.
@@ -103,7 +115,8 @@ def check_request(
     faults: list[Fault] = []
     recipient = _recipient(request.to, senders, rules, live=live, faults=faults)
     sender = _sender(request.from_, rules, senders, faults)
-    _check_content(request, rules, faults)
+    _check_content(request, faults)
+    media = _media(request, rules, uploads, faults)
     _check_labels(request, faults)
     due_at, expires_at = _times(request, rules, now, faults)
     if faults:
@@ -112,7 +125,7 @@ def check_request(
         recipient=recipient,
         sender=sender,
         text=request.text or None,
-        media=tuple([Media(media.url, media.kind) for media in request.media]),
+        media=media,
         category=request.category or rules.default_category,
         priority=_PRIORITIES[request.priority],
         due_at=due_at.astimezone(UTC),
@@ -154,7 +167,7 @@ def _sender(
     return sender
 
 
-def _check_content(request: MessageRequest, rules: RequestRules, faults: list[Fault]) -> None:
+def _check_content(request: MessageRequest, faults: list[Fault]) -> None:
     if not request.text and not request.media:
         faults.append(Fault("media", "required", "Give a picture in `media`, or a `text`."))
     if request.text:
@@ -165,9 +178,47 @@ def _check_content(request: MessageRequest, rules: RequestRules, faults: list[Fa
     if len(request.media) > MEDIA_MAX:
         message = f"A message has at most {MEDIA_MAX} attachments."
         faults.append(Fault("media", "too_many", message))
-    for index, media in enumerate(request.media[:MEDIA_MAX]):
-        if fault := check_url(media.url, allow=rules.egress_allow):
-            faults.append(Fault(f"media[{index}].url", fault.reason, fault.message))
+
+
+def _media(
+    request: MessageRequest, rules: RequestRules, uploads: Uploads, faults: list[Fault]
+) -> tuple[Media, ...]:
+    media = []
+    for index, wanted in enumerate(request.media[:MEDIA_MAX]):
+        if fault := _media_fault(f"media[{index}]", wanted, rules, uploads):
+            faults.append(fault)
+        kind = uploads.get(wanted.upload) if wanted.upload is not None else MediaKind.IMAGE
+        media.append(
+            Media(
+                url=wanted.url,
+                kind=wanted.kind or kind or MediaKind.IMAGE,
+                upload=wanted.upload,
+                profile=request.media_profile,
+                still_allowed=wanted.still_allowed,
+            )
+        )
+    return tuple(media)
+
+
+def _media_fault(
+    field: str, wanted: MediaRequest, rules: RequestRules, uploads: Uploads
+) -> Fault | None:
+    """Return the first rule that an attachment breaks."""
+    if wanted.upload is None:
+        if wanted.url is None:
+            return Fault(f"{field}.url", "required", "Give the file's address, or an `upload`.")
+        fault = check_url(wanted.url, allow=rules.egress_allow)
+        return Fault(f"{field}.url", fault.reason, fault.message) if fault else None
+    if wanted.url is not None:
+        return Fault(f"{field}.upload", "conflict", "Give either a `url` or an `upload`.")
+    if not rules.hosts_media:
+        return Fault(f"{field}.upload", "not_hosted", NOT_HOSTED)
+    if wanted.upload not in uploads:
+        message = "There is no such upload: send the file to `POST /v1/media` first."
+        return Fault(f"{field}.upload", "unknown_upload", message)
+    if uploads[wanted.upload] is None:
+        return Fault(f"{field}.upload", "upload_gone", "The upload was deleted: upload it again.")
+    return None
 
 
 def _check_labels(request: MessageRequest, faults: list[Fault]) -> None:

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from wirephoto.clock import Clock
 from wirephoto.domain.event import message_event
-from wirephoto.domain.follow import Pair, apply_answer, follow_answer, time_to_live_s
+from wirephoto.domain.follow import Pair, apply_answer, follow_answer
 from wirephoto.domain.line import OUTAGE_AFTER
-from wirephoto.domain.media import Attachment
-from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
+from wirephoto.domain.message import Message, MessageState, Submission
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.domain.pacing import LATE_MAX
 from wirephoto.domain.retry import RetryPolicy
+from wirephoto.engine.attempts import begin
 from wirephoto.engine.claim import IDLE_REST_S, claim_due
 from wirephoto.engine.line import heed, not_probed
 from wirephoto.engine.transitions import transition_between
@@ -30,7 +30,6 @@ from wirephoto.storage.messages import (
     record_transitions,
 )
 from wirephoto.telemetry import LogEvent, get_log
-from wirephoto.vonage.wire import request_shown
 
 _log = get_log()
 
@@ -79,12 +78,16 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DispatchSettings:
-    """How one account is served: bounds in messages, times in seconds."""
+    """How one account is served: bounds in messages, times in seconds.
+
+    `media_url` is where hosted files are found, their names behind it.
+    """
 
     account_id: str
     in_flight_max: int = 256
     lease_s: float = 30.0
     submit_timeout_s: float = 30.0
+    media_url: str = ""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -193,14 +196,22 @@ class Dispatcher:
             await self._release(message)
             await not_probed(self._database, message, probed=probed, now=now)
             return
-        pair = self._begin(message)
-        begun = Transition(
+        begun = begin(
+            message,
+            now=now,
+            ids=self._ids,
+            timeout_s=self._settings.submit_timeout_s,
+            media_url=self._settings.media_url,
+        )
+        pair = begun.pair
+        leaving = Transition(
             pair.message,
             event=message_event(self._ids.new("evt", now), pair.message, pair.attempt),
             begun=pair.attempt,
+            names=begun.names,
         )
         try:
-            moved = await self._commits.run(begin_sending, begun)
+            moved = await self._commits.run(begin_sending, leaving)
         except StorageUnavailable:
             await self._take_back(pair, message)
             return
@@ -208,7 +219,7 @@ class Dispatcher:
             await self._expire(message)
             return
         await self._until(message, lead=timedelta())
-        outcome = await self._submit(pair)
+        outcome = await self._submit(pair, begun.submission)
         self._adapt(turn, missed=outcome is SLOT_MISSED)
         await self._settle(pair, outcome, probed=probed)
 
@@ -257,31 +268,11 @@ class Dispatcher:
             self._head_start_s = min(HEAD_START_S_MAX, self._head_start_s * 2.0)
             self._window = max(min(WINDOW_MIN, self._settings.in_flight_max), self._window / 2)
 
-    def _begin(self, message: Message) -> Pair:
-        """Return the message in `sending` with its new attempt: stored before a byte leaves."""
-        now = self._clock.now()
-        budget = timedelta(seconds=self._settings.submit_timeout_s)
-        attempt = Attempt(
-            id=self._ids.new("att", now),
-            tenant_id=message.tenant_id,
-            message_id=message.id,
-            number=message.attempts + 1,
-            client_ref=self._ids.client_ref(),
-            state=AttemptState.SENDING,
-            slot_at=message.slot_at,
-            started_at=now,
-            deadline_at=(message.slot_at or now) + LATE_MAX + budget,
-        )
-        shown = request_shown(_submission(message, attempt))
-        sending = message.move_to(MessageState.SENDING, now, attempts=attempt.number)
-        return Pair(sending, replace(attempt, request=shown))
-
-    async def _submit(self, pair: Pair) -> Outcome:
+    async def _submit(self, pair: Pair, submission: Submission) -> Outcome:
         message, attempt, now = pair.message, pair.attempt, self._clock.now()
         if message.slot_at is not None and now > message.slot_at + LATE_MAX:
             return SLOT_MISSED
         timeout_s = (attempt.deadline_at - now).total_seconds()
-        submission = _submission(message, attempt)
         return await self._provider.submit(submission, timeout_s=timeout_s)
 
     async def _settle(self, pair: Pair, outcome: Outcome, *, probed: frozenset[str]) -> None:
@@ -370,17 +361,6 @@ class Dispatcher:
             if begun is not None:
                 await self._record_answer(pair, SLOT_MISSED)
                 return
-
-
-def _submission(message: Message, attempt: Attempt) -> Submission:
-    return Submission(
-        client_ref=attempt.client_ref,
-        sender=message.sender,
-        recipient=message.recipient,
-        text=message.text,
-        media=tuple([Attachment(each.url, each.kind) for each in message.media if each.url]),
-        ttl_s=time_to_live_s(message, attempt.started_at),
-    )
 
 
 def _report(pair: Pair, outcome: Outcome) -> None:

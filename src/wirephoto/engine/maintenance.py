@@ -58,7 +58,7 @@ class Rescuer:
     async def release_all(self) -> None:
         """Give back every claim and every lease: for a start where no other process holds one."""
         async with self._database.transaction() as tx:
-            await release_preparing(tx)
+            await release_preparing(tx, self._clock.now())
         released = TURN_MAX
         while released == TURN_MAX:
             async with self._database.transaction() as tx:

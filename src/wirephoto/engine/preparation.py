@@ -1,4 +1,4 @@
-"""Look at the media of accepted messages before they are queued."""
+"""Make the media of accepted messages ready before they are queued."""
 
 import asyncio
 from datetime import timedelta
@@ -10,18 +10,22 @@ from wirephoto.domain.event import message_event
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.retry import RetryPolicy, retry_at
-from wirephoto.errors import MediaRefused
+from wirephoto.engine.library import LOOK_AFTER
+from wirephoto.errors import MediaRefused, StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database
-from wirephoto.storage.messages import Transition, record_transitions
+from wirephoto.storage.media import Need
+from wirephoto.storage.messages import Transition, record_prepared, record_transitions
 from wirephoto.storage.queue import claim_preparing
 from wirephoto.telemetry import LogEvent, get_log
 
 _log = get_log()
 
-TURN_MAX = 16
-"""Messages that one process looks at side by side."""
+SIDE_BY_SIDE = 64
+"""Messages whose media one process has in hand at a time."""
+ROOM_MIN = SIDE_BY_SIDE // 2
+"""What must be free before more are taken up: to lease one costs as much as to lease many."""
 REST_S = 0.5
 LEASE = timedelta(seconds=120)
 """How long a message is one process' to look at."""
@@ -32,11 +36,11 @@ TOO_SLOW = "The attachments took too long to fetch: serve them faster, or send f
 CHECK_FAILED = "The attachments could not be looked at; the log says why."
 
 
-class Checker(Protocol):
-    """Looks at one attachment."""
+class Prepare(Protocol):
+    """Looks at the media of one message, and makes it ready where that is asked for."""
 
-    async def __call__(self, media: Media) -> object:
-        """Return when it may go out.
+    async def __call__(self, message: Message) -> tuple[Media, ...]:
+        """Return the media as it may go out.
 
         Raises:
             MediaRefused: it may not, now or ever.
@@ -54,7 +58,7 @@ class Preparation:
         *,
         database: Database,
         commits: GroupCommit,
-        check: Checker,
+        prepare: Prepare,
         clock: Clock,
         ids: Ids,
         random: Random,
@@ -63,61 +67,109 @@ class Preparation:
     ) -> None:
         self._database = database
         self._commits = commits
-        self._check = check
+        self._prepare_media = prepare
         self._clock = clock
         self._ids = ids
         self._random = random
         self._retry = retry
         self._patience_s = patience_s
+        self._preparing: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self.bell = database.bell(MessageState.PREPARING.value)
 
     async def turn(self) -> float:
-        """Look at up to `TURN_MAX` messages; return how long to rest, in seconds."""
+        """Take up as many messages as there is room for; return how long to rest, in seconds."""
+        room = SIDE_BY_SIDE - len(self._preparing)
+        if self._stopping or room < ROOM_MIN:
+            return REST_S
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            leased = await claim_preparing(tx, now=now, lease_until=now + LEASE, limit=TURN_MAX)
-        preparing = [self._prepare(message) for message in leased]
-        # One that fails does not stop the others: their leases would hold them up for minutes.
-        for failed in await asyncio.gather(*preparing, return_exceptions=True):
-            if failed is not None:
-                raise failed
-        return 0.0 if leased else REST_S
+            leased = await claim_preparing(tx, now=now, lease_until=now + LEASE, limit=room)
+        for message in leased:
+            preparing = asyncio.create_task(self._prepare(message))
+            self._preparing.add(preparing)
+            preparing.add_done_callback(self._prepared)
+        # Where there is too little room, whoever makes it enough rings the bell.
+        return REST_S
+
+    async def drain(self) -> None:
+        """Return when nothing is in hand."""
+        while self._preparing:
+            await asyncio.wait(self._preparing)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take up nothing more; what is not done after `grace_s` seconds is left to its lease."""
+        self._stopping = True
+        if self._preparing:
+            await asyncio.wait(self._preparing, timeout=grace_s)
+        left = list(self._preparing)
+        for preparing in left:
+            preparing.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _prepared(self, preparing: "asyncio.Task[None]") -> None:
+        self._preparing.discard(preparing)
+        if SIDE_BY_SIDE - len(self._preparing) == ROOM_MIN:
+            self.bell.set()
+        if not preparing.cancelled() and (error := preparing.exception()):
+            # Nothing is lost: the message is looked at again when its lease has run out.
+            _log.error(LogEvent.LOOP_FAILED, loop=self.name, error=str(error), exc_info=error)
 
     async def _prepare(self, message: Message) -> None:
         """Record what became of one message; the result is dropped if it has moved meanwhile."""
-        refused = await self._look_at(message)
-        if refused:
-            after = self._refused(message, refused)
-        else:
-            # The tries of preparing are over; those of sending count from nought.
-            after = message.move_to(MessageState.QUEUED, self._clock.now(), tries=0)
-        event = None
-        if after.state is not message.state:
-            event = message_event(self._ids.new("evt", after.updated_at), after)
-        await self._commits.run(record_transitions, Transition(after, event=event))
+        try:
+            media = await self._made_ready(message)
+        except MediaRefused as refused:
+            await self._record_refusal(message, refused)
+            return
+        now = self._clock.now()
+        # The tries of preparing are over; those of sending count from nought.
+        queued = message.move_to(MessageState.QUEUED, now, tries=0, media=media)
+        event = message_event(self._ids.new("evt", now), queued)
+        moved = Transition(queued, event=event, needs=_needs(queued))
+        await self._commits.run(record_prepared, moved)
 
-    async def _look_at(self, message: Message) -> MediaRefused | None:
+    async def _made_ready(self, message: Message) -> tuple[Media, ...]:
         try:
             async with asyncio.timeout(self._patience_s):
-                for media in message.media:
-                    await self._check(media)
-        except MediaRefused as refused:
-            return refused
-        except TimeoutError:
-            return MediaRefused("unreachable", TOO_SLOW, retryable=True)
-        except Exception as error:  # noqa: BLE001 - the message must not wait for ever for a fix
+                return await self._prepare_media(message)
+        except (MediaRefused, StorageUnavailable):
+            raise
+        except TimeoutError as error:
+            raise MediaRefused("unreachable", TOO_SLOW, retryable=True) from error
+        except Exception as error:
+            # The message must not wait for ever for a fix of what is wrong here.
             _log.error(LogEvent.LOOP_FAILED, loop=self.name, error=str(error), exc_info=error)
-            return MediaRefused("check_failed", CHECK_FAILED, retryable=True)
-        return None
+            raise MediaRefused("check_failed", CHECK_FAILED, retryable=True) from error
 
-    def _refused(self, message: Message, refused: MediaRefused) -> Message:
+    async def _record_refusal(self, message: Message, refused: MediaRefused) -> None:
         now = self._clock.now()
         why = {"reason": refused.reason, "detail": str(refused)}
         _log.info(LogEvent.MEDIA_REFUSED, message_id=message.id, reason=refused.reason)
         tries = message.tries + 1
         if not refused.retryable or tries >= self._retry.tries_max:
-            return message.move_to(MessageState.FAILED, now, **why)
-        due_at = retry_at(
+            failed = message.move_to(MessageState.FAILED, now, **why)
+            event = message_event(self._ids.new("evt", now), failed)
+            await self._commits.run(record_transitions, Transition(failed, event=event))
+            return
+        again_at = retry_at(
             self._retry, tries=tries, jitter=self._random.random(), now=now, retry_after_s=None
         )
-        return message.touched(now, lease_until=None, due_at=due_at, tries=tries, **why)
+        waiting = message.touched(now, lease_until=again_at, tries=tries, **why)
+        await self._commits.run(record_transitions, Transition(waiting))
+
+
+def _needs(message: Message) -> tuple[Need, ...]:
+    """Return which files a message needs until it is final."""
+    return tuple(
+        Need(
+            message_id=message.id,
+            position=position,
+            tenant_id=message.tenant_id,
+            media_id=media.prepared.media_id,
+            file_id=media.prepared.file_id,
+            look_at=max(message.due_at, message.updated_at) + LOOK_AFTER,
+        )
+        for position, media in enumerate(message.media)
+        if media.prepared
+    )

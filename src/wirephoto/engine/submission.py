@@ -9,7 +9,7 @@ from wirephoto.domain.api_key import Scope
 from wirephoto.domain.event import message_event
 from wirephoto.domain.idempotency import fingerprint
 from wirephoto.domain.message import Message, MessageState
-from wirephoto.domain.request import MessageRequest, RequestRules, check_request
+from wirephoto.domain.request import MessageRequest, RequestRules, Uploads, check_request
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import RequestRefused
 from wirephoto.ids import Ids
@@ -22,7 +22,8 @@ from wirephoto.storage.acceptance import (
     find_keyed,
 )
 from wirephoto.storage.batch import GroupCommit
-from wirephoto.storage.database import Transaction
+from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.media import get_originals
 from wirephoto.storage.senders import Sender
 
 BATCH_MAX = 1000
@@ -81,6 +82,16 @@ class BatchItem:
     key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What a request is checked against."""
+
+    caller: Caller
+    senders: Mapping[str, Sender]
+    uploads: Uploads
+    now: datetime
+
+
 RenderBatch = Callable[[Sequence[Submitted | RequestRefused]], str]
 
 
@@ -93,16 +104,19 @@ class Submissions:
         commits: GroupCommit,
         clock: Clock,
         ids: Ids,
+        database: Database,
         directory: SenderDirectory,
         rules: RequestRules,
-        media_is_checked: bool,
+        media_is_prepared: bool,
     ) -> None:
+        """Take what a message is made with; `media_is_prepared` says that media is looked at."""
         self._commits = commits
+        self._database = database
         self._clock = clock
         self._ids = ids
         self._directory = directory
         self._rules = rules
-        self._media_is_checked = media_is_checked
+        self._media_is_prepared = media_is_prepared
 
     async def submit(
         self, caller: Caller, request: MessageRequest, *, key: str | None, render: Render
@@ -125,7 +139,13 @@ class Submissions:
         return Answered(202, body, message.id)
 
     async def submit_unanswered(
-        self, caller: Caller, request: MessageRequest, *, key: str | None, running_s: float
+        self,
+        caller: Caller,
+        request: MessageRequest,
+        *,
+        route: str,
+        key: str | None,
+        running_s: float,
     ) -> Submitted:
         """Store one message whose answer is made later, by `answer`.
 
@@ -137,12 +157,12 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        message = await self._message_or_answer(caller, request, ROUTE_SIMPLE, key, now)
+        message = await self._message_or_answer(caller, request, route, key, now)
         if not isinstance(message, Message):
             return message
         running_until = now + timedelta(seconds=running_s)
         keyed = self._keyed(
-            caller, request, ROUTE_SIMPLE, key, now, message.id, running_until=running_until
+            caller, request, route, key, now, message.id, running_until=running_until
         )
         accepted = await self._commits.run(accept, Acceptance((self._entry(message, keyed),)))
         if (earlier := accepted.entries[0]) and keyed:
@@ -169,10 +189,13 @@ class Submissions:
         """
         now = self._clock.now()
         senders = await self._directory.get()
+        asked = [item.request for item in items if isinstance(item.request, MessageRequest)]
+        uploads = await self._uploads(caller.tenant_id, asked)
         results: list[Submitted | RequestRefused] = []
         entries: list[tuple[int, Entry]] = []
         for item in items:
-            result, entry = self._batch_entry(caller, item, senders, render, now)
+            context = _Context(caller, senders, uploads, now)
+            result, entry = self._batch_entry(context, item, render)
             if isinstance(result, RequestRefused) and isinstance(item.request, MessageRequest):
                 before = await self._answer_before(
                     caller, item.request, ROUTE_MESSAGES, item.key, now
@@ -202,7 +225,9 @@ class Submissions:
     ) -> Message | Submitted:
         """Return the message to store, or what the same request was answered before."""
         try:
-            return self._message(caller, request, await self._directory.get(), now)
+            senders = await self._directory.get()
+            uploads = await self._uploads(caller.tenant_id, [request])
+            return self._message(_Context(caller, senders, uploads, now), request)
         except RequestRefused:
             if before := await self._answer_before(caller, request, route, key, now):
                 return before
@@ -224,35 +249,41 @@ class Submissions:
             return None
         return _answer_of(earlier, keyed, now)
 
+    async def _uploads(self, tenant_id: str, requests: Sequence[MessageRequest]) -> Uploads:
+        """Return what the uploads are that requests speak of, as far as they are the tenant's."""
+        ids = {media.upload for request in requests for media in request.media if media.upload}
+        if not ids:
+            return {}
+        async with self._database.read() as tx:
+            found = await get_originals(tx, tenant_id, sorted(ids))
+        return {id_: one.kind if one.file_id else None for id_, one in found.items()}
+
     def _batch_entry(
-        self,
-        caller: Caller,
-        item: BatchItem,
-        senders: Mapping[str, Sender],
-        render: Render,
-        now: datetime,
+        self, context: _Context, item: BatchItem, render: Render
     ) -> tuple[Submitted | RequestRefused, Entry | None]:
+        caller, now = context.caller, context.now
         if isinstance(item.request, RequestRefused):
             return item.request, None
         try:
-            message = self._message(caller, item.request, senders, now)
+            message = self._message(context, item.request)
         except RequestRefused as refused:
             return refused, None
         body = render(message)
         keyed = self._keyed(caller, item.request, ROUTE_MESSAGES, item.key, now, message.id, body)
         return Answered(202, body, message.id), self._entry(message, keyed)
 
-    def _message(
-        self,
-        caller: Caller,
-        request: MessageRequest,
-        senders: Mapping[str, Sender],
-        now: datetime,
-    ) -> Message:
-        own = _own(senders, caller.tenant_id)
-        draft = check_request(request, self._rules, senders=own, live=caller.live, now=now)
-        sender = senders[draft.sender]
-        prepared = not draft.media or not self._media_is_checked
+    def _message(self, context: _Context, request: MessageRequest) -> Message:
+        caller, now = context.caller, context.now
+        draft = check_request(
+            request,
+            self._rules,
+            senders=_own(context.senders, caller.tenant_id),
+            uploads=context.uploads,
+            live=caller.live,
+            now=now,
+        )
+        sender = context.senders[draft.sender]
+        prepared = not draft.media or not self._media_is_prepared
         return Message(
             id=self._ids.new("msg", now),
             tenant_id=caller.tenant_id,
@@ -272,6 +303,9 @@ class Submissions:
             updated_at=now,
             reference=draft.reference,
             metadata=draft.metadata,
+            # What we host is fetched at once. Where the provider will fetch, what the address holds
+            # now says nothing about what it will hold when the message is due.
+            lease_until=None if prepared else now if self._rules.hosts_media else draft.due_at,
             hold_reason="scheduled" if draft.due_at > now else None,
         )
 

@@ -18,6 +18,7 @@ from wirephoto.storage.database import (
     is_storable,
     rows_json,
 )
+from wirephoto.storage.media import HostedName, Need, insert_names, insert_needs
 from wirephoto.storage.rows import (
     ANSWERED,
     ANSWERED_FIELDS,
@@ -30,6 +31,8 @@ from wirephoto.storage.rows import (
     MESSAGE_FIELDS,
     MOVED,
     MOVED_FIELDS,
+    PREPARED,
+    PREPARED_FIELDS,
     Fields,
     event_values,
     message_columns,
@@ -47,13 +50,16 @@ class Transition:
     """A move of one message, to be recorded if nobody moved it first.
 
     `message` is the message after its move; its `version` is one above the stored one. `begun` is
-    an attempt that starts with it, `attempt` one that changes with it.
+    an attempt that starts with it, with the `names` of its files; `attempt` is one that changes
+    with it; `needs` are files that the message needs from now on.
     """
 
     message: Message
     event: Event | None = None
     begun: Attempt | None = None
     attempt: Attempt | None = None
+    names: tuple[HostedName, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 async def insert_messages(tx: Transaction, rows: Sequence[Message]) -> None:
@@ -86,6 +92,11 @@ async def begin_sending(tx: Transaction, rows: Sequence[Transition]) -> list[boo
     return await _record(tx, rows, _move_to_sending, BEGUN_FIELDS)
 
 
+async def record_prepared(tx: Transaction, rows: Sequence[Transition]) -> list[bool]:
+    """Record moves from `preparing` to `queued`, media included; tell which were."""
+    return await _record(tx, rows, _move_prepared, PREPARED_FIELDS)
+
+
 async def _record(
     tx: Transaction, rows: Sequence[Transition], statement: Statement, fields: Fields
 ) -> list[bool]:
@@ -109,6 +120,8 @@ async def _record(
     recorded = [rows[place] for place in sorted(winners)]
     await insert_attempts(tx, [row.begun for row in recorded if row.begun])
     await _update_attempts(tx, [row.attempt for row in recorded if row.attempt])
+    await insert_needs(tx, [need for row in recorded for need in row.needs])
+    await insert_names(tx, [name for row in recorded for name in row.names])
     await insert_events(tx, [row.event for row in recorded if row.event])
     await _notify(tx, recorded)
     return [place in winners for place in range(len(rows))]
@@ -150,6 +163,10 @@ def _lock(_database: Database) -> Executable:
 
 def _move(database: Database) -> Executable:
     return _update(_incoming(database, MOVED), MOVED)
+
+
+def _move_prepared(database: Database) -> Executable:
+    return _update(_incoming(database, PREPARED), PREPARED)
 
 
 def _move_to_sending(database: Database) -> Executable:

@@ -143,37 +143,58 @@ async def expired_messages(tx: Transaction, *, now: datetime, limit: int) -> lis
 async def claim_preparing(
     tx: Transaction, *, now: datetime, lease_until: datetime, limit: int
 ) -> list[Message]:
-    """Lease up to `limit` messages whose media waits to be looked at."""
+    """Lease up to `limit` messages whose media waits to be looked at, the most urgent first.
+
+    In `preparing`, `lease_until` is when the next one may look: the time of acceptance at first.
+    """
+    found: list[Message] = []
+    for priority in Priority:
+        parameters = {
+            "priority_wanted": priority.value,
+            "now": now,
+            "lease_until_new": lease_until,
+            "leased_max": limit - len(found),
+        }
+        leased = await tx.execute(_lease_preparing, parameters)
+        found += sorted([read_message(row) for row in leased], key=lambda message: message.id)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _lease_preparing(_database: Database) -> Executable:
+    now = bindparam("now", type_=Instant)
     free = (
         select(messages.c.id)
         .where(
             is_state(messages.c.state, MessageState.PREPARING),
-            messages.c.due_at <= now,
-            (messages.c.lease_until.is_(None)) | (messages.c.lease_until < now),
+            messages.c.priority == bindparam("priority_wanted"),
+            messages.c.lease_until <= now,
         )
-        .order_by(messages.c.due_at, messages.c.id)
-        .limit(limit)
+        .order_by(messages.c.lease_until, messages.c.id)
+        .limit(bindparam("leased_max"))
         .with_for_update(skip_locked=True)
         .cte("free")
     )
-    leased = await tx.execute(
+    return (
         update(messages)
         .where(messages.c.id.in_(select(free.c.id)))
-        .values(lease_until=lease_until, version=messages.c.version + 1, updated_at=now)
+        .values(
+            lease_until=bindparam("lease_until_new", type_=Instant),
+            version=messages.c.version + 1,
+            updated_at=now,
+        )
         .returning(*message_columns())
     )
-    return [read_message(row) for row in leased]
 
 
 @across_tenants("leases belong to processes, not to tenants")
-async def release_preparing(tx: Transaction) -> None:
+async def release_preparing(tx: Transaction, now: datetime) -> None:
     """Let go of every message whose media somebody looks at; what they find out is dropped."""
     await tx.execute(
         update(messages)
-        .where(
-            is_state(messages.c.state, MessageState.PREPARING), messages.c.lease_until.is_not(None)
-        )
-        .values(lease_until=None, version=messages.c.version + 1)
+        .where(is_state(messages.c.state, MessageState.PREPARING), messages.c.lease_until > now)
+        .values(lease_until=now, version=messages.c.version + 1)
     )
 
 

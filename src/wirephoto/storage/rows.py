@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Column, Row
 
 from wirephoto.domain.event import Event
-from wirephoto.domain.media import Media, MediaKind
+from wirephoto.domain.media import Media, MediaKind, Profile
 from wirephoto.domain.message import (
     Attempt,
     AttemptState,
@@ -46,6 +46,8 @@ MOVED = (
     "resends",
 )
 """What a move may change of a message."""
+PREPARED = (*MOVED, "media")
+"""What the move from `preparing` to `queued` changes of a message."""
 BEGUN = ("state", "attempts", "lease_until", "updated_at")
 """What the move to `sending` changes of a message."""
 ANSWERED = (
@@ -87,7 +89,8 @@ class Fields:
             for place, name in enumerate(names)
             if name.endswith("_at") or name == "lease_until"
         ]
-        self._json = [place for place, name in enumerate(names) if name in ("media", "metadata")]
+        self._media = names.index("media") if "media" in names else None
+        self._metadata = names.index("metadata") if "metadata" in names else None
 
     def values(self, row: Message | Attempt, instant: ToDriver) -> list[Any]:
         """Return the fields of `row` as the driver takes them."""
@@ -95,16 +98,40 @@ class Fields:
         for place in self._instants:
             if values[place] is not None:
                 values[place] = instant(values[place])
-        for place in self._json:
-            values[place] = _JSON.encode(values[place]).decode()
+        if self._media is not None:
+            media = [_media_fields(each) for each in values[self._media]]
+            values[self._media] = _JSON.encode(media).decode()
+        if self._metadata is not None:
+            values[self._metadata] = _JSON.encode(values[self._metadata]).decode()
         return values
 
 
 MESSAGE_FIELDS = Fields(MESSAGE_COLUMNS)
 ATTEMPT_FIELDS = Fields(ATTEMPT_COLUMNS)
 MOVED_FIELDS = Fields(MOVED)
+PREPARED_FIELDS = Fields(PREPARED)
 BEGUN_FIELDS = Fields(BEGUN)
 ANSWERED_FIELDS = Fields(ANSWERED)
+
+
+def _media_fields(media: Media) -> dict[str, Any]:
+    """Return what is stored of an attachment: no defaults, for there is one of these a message."""
+    stored: dict[str, Any] = {"url": media.url, "kind": media.kind}
+    if media.upload is not None:
+        stored = {"upload": media.upload, "kind": media.kind}
+    if media.profile is not Profile.STANDARD:
+        stored["profile"] = media.profile
+    if media.still_allowed:
+        stored["still_allowed"] = True
+    if media.prepared is not None:
+        stored["prepared"] = media.prepared
+    return stored
+
+
+def _read_media(stored: dict[str, Any]) -> Media:
+    if len(stored) == 2 and "url" in stored:
+        return Media(url=stored["url"], kind=MediaKind(stored["kind"]))
+    return msgspec.convert(stored, Media)
 
 
 def event_values(event: Event, instant: ToDriver) -> tuple[Any, ...]:
@@ -117,9 +144,7 @@ def event_values(event: Event, instant: ToDriver) -> tuple[Any, ...]:
 def read_message(row: Row[Any]) -> Message:
     """Return the message of a row of `MESSAGE_COLUMNS`."""
     fields = dict(zip(MESSAGE_COLUMNS, row, strict=True))
-    fields["media"] = tuple(
-        Media(url=part["url"], kind=MediaKind(part["kind"])) for part in fields["media"]
-    )
+    fields["media"] = tuple([_read_media(part) for part in fields["media"]])
     fields["category"] = Category(fields["category"])
     fields["priority"] = Priority(fields["priority"])
     fields["state"] = MessageState(fields["state"])

@@ -38,7 +38,8 @@ metadata = MetaData(
 )
 
 
-def _tenant() -> Column[str]:
+def tenant_column() -> Column[str]:
+    """Return the column that says whose a row is."""
     return Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False)
 
 
@@ -62,7 +63,7 @@ brands = Table(
     "brands",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("name", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
 )
@@ -71,7 +72,7 @@ accounts = Table(
     "accounts",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("rate", Double, nullable=False),  # requests per second, all processes together
     Column("next_slot_at", Instant, nullable=False),
     Column("stopped_at", Instant),
@@ -87,7 +88,7 @@ campaigns = Table(
     "campaigns",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
     Column("brand_id", Text, ForeignKey("brands.id"), nullable=False),
     Column("name", Text, nullable=False),
@@ -107,7 +108,7 @@ senders = Table(
     "senders",
     metadata,
     Column("number", Text, primary_key=True),  # E.164 with +, or a short code
-    _tenant(),
+    tenant_column(),
     Column("campaign_id", Text, ForeignKey("campaigns.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -117,7 +118,7 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("name", Text, nullable=False),
     Column("mode", Text, nullable=False),
     Column("scopes", Json, nullable=False),
@@ -132,7 +133,7 @@ contacts = Table(
     metadata,
     Column("brand_id", Text, ForeignKey("brands.id"), primary_key=True),
     Column("recipient", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("first_out_at", Instant),
     Column("last_out_at", Instant),
     Column("first_in_at", Instant),
@@ -146,7 +147,7 @@ opt_outs = Table(
     "opt_outs",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("brand_id", Text, ForeignKey("brands.id"), nullable=False),
     Column("recipient", Text),
     Column("recipient_hash", Text, nullable=False),  # survives the erasure of the number
@@ -161,7 +162,7 @@ messages = Table(
     "messages",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
     Column("campaign_id", Text, ForeignKey("campaigns.id"), nullable=False),
     Column("broadcast_id", Text),
@@ -215,7 +216,8 @@ Index(
 )
 Index(
     "ix_messages_preparing",
-    messages.c.due_at,
+    messages.c.priority,
+    messages.c.lease_until,
     messages.c.id,
     sqlite_where=text("state = 'preparing'"),
     postgresql_where=text("state = 'preparing'"),
@@ -252,7 +254,7 @@ attempts = Table(
     "attempts",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("message_id", Text, ForeignKey("messages.id"), nullable=False),
     Column("number", SmallInteger, nullable=False),  # 1 for the first attempt of its message
     Column("client_ref", Text, nullable=False, unique=True),
@@ -314,7 +316,7 @@ events = Table(
     metadata,
     Column("seq", Sequence, primary_key=True),
     Column("id", Text, nullable=False),
-    _tenant(),
+    tenant_column(),
     Column("message_id", Text),
     Column("type", Text, nullable=False),
     Column("data", Json),
@@ -330,7 +332,7 @@ webhooks = Table(
     "webhooks",
     metadata,
     Column("seq", Sequence, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("jti", Text, nullable=False, unique=True),
@@ -354,7 +356,7 @@ inbound_messages = Table(
     "inbound_messages",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("provider_message_id", Text, nullable=False, unique=True),
     Column("sender", Text),
     Column("recipient", Text, nullable=False),
@@ -371,7 +373,7 @@ audit = Table(
     "audit",
     metadata,
     Column("id", Text, primary_key=True),
-    _tenant(),
+    tenant_column(),
     Column("actor", Text, nullable=False),
     Column("act", Text, nullable=False),
     Column("object", Text, nullable=False),

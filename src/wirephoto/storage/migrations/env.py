@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from wirephoto.storage.schema import metadata
+from wirephoto.storage import schema_media
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=schema_media.metadata,
     render_as_batch=False,
 )
 context.run_migrations()

@@ -2,24 +2,22 @@
 
 import asyncio
 import contextlib
-import fcntl
 import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 from random import Random
 from typing import TextIO
 from urllib.parse import urlsplit
 
 from litestar import Litestar
 from pydantic import SecretStr
-from sqlalchemy import make_url
 
 from wirephoto.api.app import create_app
 from wirephoto.api.auth import HOW_TO_MAKE_A_KEY, Keys
 from wirephoto.api.server import HttpServer
 from wirephoto.api.services import Services, WebhookSettings
+from wirephoto.bootstrap.locking import lock_file
+from wirephoto.bootstrap.media import MediaParts
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
@@ -35,6 +33,7 @@ from wirephoto.engine.inbound import Inbound
 from wirephoto.engine.lookout import Lookout
 from wirephoto.engine.loop import Duty, Runner
 from wirephoto.engine.maintenance import Expirer, Overdue, Pruner, Rescuer
+from wirephoto.engine.media_sweep import MediaSweeper
 from wirephoto.engine.preparation import Preparation
 from wirephoto.engine.receipts import ReceiptRules, Receipts
 from wirephoto.engine.reconciliation import Reconciler, Records
@@ -42,8 +41,6 @@ from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
 from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
-from wirephoto.media.pipeline import check
-from wirephoto.storage.availability import unavailable_is_typed
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database, open_database
 from wirephoto.storage.migrations import upgrade
@@ -72,7 +69,7 @@ class Gateway:
     """One process of the gateway: its roles over one database.
 
     `start` before use and `stop` afterwards, in the same event loop. `clock`, `ids`, `random`,
-    `provider`, `records` and `database` are handed in by tests.
+    `provider`, `records`, `database` and `media` are handed in by tests.
     """
 
     def __init__(
@@ -85,6 +82,7 @@ class Gateway:
         provider: Provider | None = None,
         records: Records | None = None,
         database: Database | None = None,
+        media: MediaParts | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -98,9 +96,13 @@ class Gateway:
         self._provider = provider
         self._records = records
         self._egress = Egress(clock, allow=settings.egress_allow)
+        self.media = media or MediaParts(
+            settings, database=self.database, clock=clock, ids=self._ids, egress=self._egress
+        )
         self._lock: TextIO | None = None
         self._lookout: Lookout | None = None
         self.dispatcher: Dispatcher | None = None
+        self.preparation: Preparation | None = None
         self.keys = Keys(self.database, clock, first_key=_revealed(settings.api_key))
         self.app: Litestar = create_app(self._services())
 
@@ -114,13 +116,14 @@ class Gateway:
         """
         settings = self.settings
         _log.info(LogEvent.GATEWAY_STARTING, roles=sorted(settings.roles))
-        self._lock = _lock_file(settings.database_url)
+        self._lock = lock_file(settings.database_url)
         revision = await upgrade(self.database)
         _log.info(LogEvent.DATABASE_MIGRATED, revision=revision)
         if self.database.is_postgres:
             self._lookout = Lookout(self.database, self.clock)
             await self._lookout.turn()  # before anybody looks at the clock
         await self._configure()
+        await self.media.start()
         if Role.DISPATCH in settings.roles and not self.database.is_postgres:
             await Rescuer(self.database, self.clock, self._ids).release_all()
         self.runners = [Runner(duty, self.clock) for duty in self._duties()]
@@ -142,12 +145,15 @@ class Gateway:
             if self._lock:
                 closing.callback(self._lock.close)
             closing.push_async_callback(self.database.close)
+            closing.push_async_callback(self.media.close)
             closing.push_async_callback(self._egress.close)
             for client in (self._client, self._reports):
                 if client:
                     closing.push_async_callback(client.close)
             closing.push_async_callback(self.commits.drain)
             closing.push_async_callback(_stop_runners, self.runners, grace_s)
+            if self.preparation:
+                closing.push_async_callback(self.preparation.stop, grace_s)
             if self.dispatcher:
                 closing.push_async_callback(self.dispatcher.stop, grace_s)
         _log.info(LogEvent.GATEWAY_STOPPED)
@@ -158,6 +164,7 @@ class Gateway:
             commits=self.commits,
             clock=self.clock,
             ids=self._ids,
+            database=self.database,
             directory=SenderDirectory(self.database, self.clock),
             rules=RequestRules(
                 default_sender=settings.vonage_sender_number,
@@ -165,8 +172,9 @@ class Gateway:
                 expires_after=timedelta(hours=settings.expires_after_h),
                 real_provider=_is_real_provider(settings.vonage_base_url),
                 egress_allow=settings.egress_allow,
+                hosts_media=self.media.converts,
             ),
-            media_is_checked=settings.media_mode is MediaMode.CHECK,
+            media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
         )
         return Services(
             database=self.database,
@@ -175,6 +183,7 @@ class Gateway:
             ids=self._ids,
             keys=self.keys,
             submissions=submissions,
+            media=self.media.services(),
             webhooks=WebhookSettings(
                 account_id=DEFAULT_ACCOUNT,
                 tenant_id=DEFAULT_TENANT,
@@ -214,15 +223,16 @@ class Gateway:
         if self._lookout:
             yield self._lookout
         if Role.MEDIA in roles:
-            yield Preparation(
+            self.preparation = Preparation(
                 database=self.database,
                 commits=self.commits,
-                check=partial(check, egress=self._egress),
+                prepare=self.media.prepare(),
                 clock=self.clock,
                 ids=self._ids,
                 random=self._random,
                 retry=retry,
             )
+            yield self.preparation
         if Role.DISPATCH in roles:
             self.dispatcher = self._make_dispatcher(retry)
             yield self.dispatcher
@@ -238,6 +248,8 @@ class Gateway:
         window = timedelta(hours=settings.receipt_window_h)
         yield Overdue(self.database, self.clock, window=window, looked_up=settings.reports)
         keep = timedelta(hours=settings.idempotency_keep_h)
+        keep_media = timedelta(hours=settings.media_keep_h)
+        yield MediaSweeper(self.database, self.media.store, self.clock, keep=keep_media)
         yield Pruner(self.database, self.clock, keys_keep=keep)
         policy = DoubtPolicy(
             delivery=Delivery(settings.delivery),
@@ -290,6 +302,7 @@ class Gateway:
                 in_flight_max=settings.in_flight_max,
                 lease_s=settings.lease_s,
                 submit_timeout_s=settings.submit_timeout_s,
+                media_url=f"{settings.public_url}/media/",
                 retry=retry,
             ),
         )
@@ -343,29 +356,6 @@ async def open_current(database_url: SecretStr) -> Database:
     database = open_database(database_url.get_secret_value())
     await upgrade(database)
     return database
-
-
-def _lock_file(database_url: SecretStr) -> TextIO | None:
-    """Hold the lock of a SQLite file: one gateway serves it.
-
-    Raises:
-        SettingsInvalid: another gateway serves it.
-        StorageUnavailable: its folder cannot be written.
-    """
-    url = make_url(database_url.get_secret_value())
-    if url.get_backend_name() != "sqlite":
-        return None
-    path = Path(f"{Path(url.database or '').resolve()}.lock")
-    with unavailable_is_typed():
-        lock = path.open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise SettingsInvalid(
-            ["DATABASE_URL: another process serves this SQLite file; use PostgreSQL for several"]
-        ) from error
-    return lock
 
 
 def _first_sender(number: str | None) -> Sender | None:

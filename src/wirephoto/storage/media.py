@@ -1,0 +1,388 @@
+"""Stored files, originals and what was made of them, and the names under which files are served."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wirephoto.domain.media import Fitting, MediaKind
+from wirephoto.errors import StorageUnavailable
+from wirephoto.storage.database import Transaction, is_storable
+from wirephoto.storage.schema_media import (
+    files,
+    media,
+    media_fetches,
+    media_names,
+    message_media,
+    renditions,
+    store_deletions,
+    store_mark,
+)
+from wirephoto.storage.tenancy import across_tenants
+
+FETCHES_KEPT = 50
+"""Fetches of one name that are written down; the rest are only counted."""
+_NAME_COLUMNS = (
+    "name",
+    "tenant_id",
+    "message_id",
+    "attempt",
+    "position",
+    "file_id",
+    "media_type",
+    "expires_at",
+)
+_FETCH_COLUMNS = tuple(column.name for column in media_fetches.columns if column.name != "seq")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Bytes that the media store keeps under `store_key`."""
+
+    id: str
+    tenant_id: str
+    digest: str
+    size_bytes: int
+
+    @property
+    def store_key(self) -> str:
+        """Return the name of its bytes in the media store.
+
+        The digest is for the store, which proves bytes by it. The id is for us: bytes that come
+        back after they were deleted are another file's, which a late deletion cannot hit.
+        """
+        return f"{self.tenant_id}/{self.id}.{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a customer gave: an upload, or what an address held.
+
+    `file_id` is None once the bytes are deleted. `checked_at` is when the address was last known
+    to hold them, `fresh_until` how long it need not be asked again.
+    """
+
+    id: str
+    tenant_id: str
+    file_id: str | None
+    kind: MediaKind
+    media_type: str
+    size_bytes: int
+    checked_at: datetime
+    created_at: datetime
+    used_at: datetime
+    url: str | None = None
+    url_hash: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    fresh_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """What the pipeline made of an original for a target: a file, or the reason why not."""
+
+    source_id: str
+    target: str
+    tenant_id: str
+    created_at: datetime
+    file_id: str | None = None
+    fitting: Fitting | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A message that needs a file until it is final; `look_at` is when to see whether it is."""
+
+    message_id: str
+    position: int
+    tenant_id: str
+    media_id: str
+    file_id: str
+    look_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HostedName:
+    """A name under which an attempt's file is served until `expires_at`."""
+
+    name: str
+    tenant_id: str
+    message_id: str
+    attempt: int
+    position: int
+    file_id: str
+    media_type: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A name that is served, and the file behind it."""
+
+    name: HostedName
+    file: StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFetch:
+    """One fetch of a hosted file: evidence that its attempt was accepted."""
+
+    name: str
+    tenant_id: str
+    message_id: str
+    attempt: int
+    position: int
+    method: str
+    user_agent: str | None
+    at: datetime
+
+
+async def find_file(tx: Transaction, tenant_id: str, digest: str) -> StoredFile | None:
+    """Return the tenant's file with these bytes."""
+    query = select(files).where(files.c.tenant_id == tenant_id, files.c.digest == digest)
+    row = (await tx.execute(query)).one_or_none()
+    return _file(row) if row else None
+
+
+async def get_file(tx: Transaction, tenant_id: str, file_id: str) -> StoredFile | None:
+    """Return one file of a tenant."""
+    query = select(files).where(files.c.tenant_id == tenant_id, files.c.id == file_id)
+    row = (await tx.execute(query)).one_or_none()
+    return _file(row) if row else None
+
+
+async def plan_deletions(tx: Transaction, rows: Sequence[StoredFile], *, due_at: datetime) -> None:
+    """Write down that bytes are to be deleted at `due_at`; each row carries its tenant."""
+    instant = tx.database.instant(due_at)
+    values = [(row.store_key, row.tenant_id, instant) for row in rows]
+    await tx.insert_rows(store_deletions, ("store_key", "tenant_id", "due_at"), values)
+
+
+async def keep_file(tx: Transaction, file: StoredFile, *, now: datetime, look_at: datetime) -> str:
+    """Keep bytes that are in the store; return the id of the file that holds them from now on.
+
+    It is another's where the same bytes were kept meanwhile: then these are deleted as planned.
+    A row carries its tenant.
+
+    Raises:
+        StorageUnavailable: the time at which they were to be deleted is past.
+    """
+    dialect = postgresql if tx.database.is_postgres else sqlite
+    values = {
+        "id": file.id,
+        "tenant_id": file.tenant_id,
+        "digest": file.digest,
+        "size_bytes": file.size_bytes,
+        "created_at": now,
+        "look_at": look_at,
+    }
+    await tx.execute(dialect.insert(files).values(values).on_conflict_do_nothing())
+    kept = await find_file(tx, file.tenant_id, file.digest)
+    assert kept is not None, "it was inserted, or was there"
+    if kept.id == file.id:
+        planned = await tx.execute(
+            delete(store_deletions).where(
+                store_deletions.c.store_key == file.store_key,
+                store_deletions.c.tenant_id == file.tenant_id,
+                store_deletions.c.due_at > now,
+            )
+        )
+        if not planned.rowcount:
+            raise StorageUnavailable("storing took so long that the bytes may be deleted again")
+    return kept.id
+
+
+async def insert_original(tx: Transaction, original: Original) -> None:
+    """Store an original; its row carries its tenant."""
+    row = {column.name: getattr(original, column.name) for column in media.columns}
+    await tx.execute(insert(media).values(row | {"kind": original.kind.value}))
+
+
+async def get_original(tx: Transaction, tenant_id: str, media_id: str) -> Original | None:
+    """Return one original of a tenant."""
+    if not is_storable(media_id):
+        return None
+    query = select(media).where(media.c.tenant_id == tenant_id, media.c.id == media_id)
+    row = (await tx.execute(query)).one_or_none()
+    return _original(row) if row else None
+
+
+async def get_originals(
+    tx: Transaction, tenant_id: str, media_ids: Sequence[str]
+) -> dict[str, Original]:
+    """Return those of the originals that are the tenant's."""
+    wanted = [media_id for media_id in media_ids if is_storable(media_id)]
+    query = select(media).where(media.c.tenant_id == tenant_id, media.c.id.in_(wanted))
+    return {row.id: _original(row) for row in await tx.execute(query)}
+
+
+async def latest_of_url(tx: Transaction, tenant_id: str, url_hash: str) -> Original | None:
+    """Return what an address held when it was last fetched for the tenant."""
+    query = (
+        select(media)
+        .where(media.c.tenant_id == tenant_id, media.c.url_hash == url_hash)
+        .order_by(media.c.id.desc())
+        .limit(1)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return _original(row) if row else None
+
+
+async def touch_original(
+    tx: Transaction,
+    tenant_id: str,
+    media_id: str,
+    *,
+    used_at: datetime,
+    checked_at: datetime | None = None,
+    fresh_until: datetime | None = None,
+) -> bool:
+    """Write down that an original is used, and, where it was asked again, that it is unchanged.
+
+    Tell whether it is there.
+    """
+    changes: dict[str, Any] = {"used_at": used_at}
+    if checked_at:
+        changes |= {"checked_at": checked_at, "fresh_until": fresh_until}
+    touched = await tx.execute(
+        update(media).where(media.c.tenant_id == tenant_id, media.c.id == media_id).values(changes)
+    )
+    return touched.rowcount == 1
+
+
+async def find_rendition(
+    tx: Transaction, tenant_id: str, source_id: str, target: str
+) -> Rendition | None:
+    """Return what was made of a file for a target."""
+    query = select(renditions).where(
+        renditions.c.tenant_id == tenant_id,
+        renditions.c.source_id == source_id,
+        renditions.c.target == target,
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return _rendition(row) if row else None
+
+
+async def list_renditions(tx: Transaction, tenant_id: str, source_id: str) -> list[Rendition]:
+    """Return everything that was made of a file, the oldest first; a target each."""
+    query = (
+        select(renditions)
+        .where(renditions.c.tenant_id == tenant_id, renditions.c.source_id == source_id)
+        .order_by(renditions.c.created_at, renditions.c.target)
+        .limit(FETCHES_KEPT)
+    )
+    return [_rendition(row) for row in await tx.execute(query)]
+
+
+async def insert_rendition(tx: Transaction, rendition: Rendition) -> None:
+    """Store what was made of a file, unless somebody was first; the row carries its tenant."""
+    dialect = postgresql if tx.database.is_postgres else sqlite
+    row = {column.name: getattr(rendition, column.name) for column in renditions.columns}
+    fitting = msgspec.to_builtins(rendition.fitting) if rendition.fitting else None
+    await tx.execute(
+        dialect.insert(renditions).values(row | {"fitting": fitting}).on_conflict_do_nothing()
+    )
+
+
+async def insert_needs(tx: Transaction, rows: Sequence[Need]) -> None:
+    """Store which files messages need; each row carries its tenant."""
+    columns = tuple(column.name for column in message_media.columns)
+    instant = tx.database.instant
+    values = [
+        tuple(instant(row.look_at) if c == "look_at" else getattr(row, c) for c in columns)
+        for row in rows
+    ]
+    await tx.insert_rows(message_media, columns, values)
+
+
+async def insert_names(tx: Transaction, rows: Sequence[HostedName]) -> None:
+    """Store the names of attempts' files; each row carries its tenant."""
+    instant = tx.database.instant
+    values = [
+        tuple(
+            instant(row.expires_at) if column == "expires_at" else getattr(row, column)
+            for column in _NAME_COLUMNS
+        )
+        for row in rows
+    ]
+    await tx.insert_rows(media_names, _NAME_COLUMNS, values)
+
+
+@across_tenants("who knows an unguessable name may fetch it; phones have no key")
+async def find_name(tx: Transaction, name: str, *, now: datetime) -> Hosted | None:
+    """Return what is served under a name now."""
+    if not is_storable(name):
+        return None
+    query = (
+        select(media_names, files.c.digest, files.c.size_bytes)
+        .join(files, files.c.id == media_names.c.file_id)
+        .where(media_names.c.name == name, media_names.c.expires_at > now)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    if row is None:
+        return None
+    hosted = HostedName(*[getattr(row, column) for column in _NAME_COLUMNS])
+    return Hosted(hosted, StoredFile(row.file_id, row.tenant_id, row.digest, row.size_bytes))
+
+
+async def record_fetches(tx: Transaction, rows: Sequence[MediaFetch]) -> Sequence[None]:
+    """Write down fetches of hosted files; each row carries its tenant."""
+    for row in sorted(rows, key=lambda row: row.name):
+        counted = await tx.execute(
+            update(media_names)
+            .where(media_names.c.name == row.name)
+            .values(fetches=media_names.c.fetches + 1)
+            .returning(media_names.c.fetches)
+        )
+        fetches = counted.scalar_one_or_none()
+        if fetches is not None and fetches <= FETCHES_KEPT:
+            values = {column: getattr(row, column) for column in _FETCH_COLUMNS}
+            await tx.execute(insert(media_fetches).values(values))
+    return [None] * len(rows)
+
+
+async def list_fetches(tx: Transaction, tenant_id: str, message_id: str) -> list[MediaFetch]:
+    """Return the fetches of a message's files, in order."""
+    query = (
+        select(media_fetches)
+        .where(media_fetches.c.tenant_id == tenant_id, media_fetches.c.message_id == message_id)
+        .order_by(media_fetches.c.seq)
+        .limit(10 * FETCHES_KEPT)
+    )
+    return [
+        MediaFetch(**{name: getattr(row, name) for name in _FETCH_COLUMNS})
+        for row in await tx.execute(query)
+    ]
+
+
+@across_tenants("the media store is one for all")
+async def claim_mark(tx: Transaction, token: str) -> str:
+    """Return what the media store's mark says: `token` where there is none yet."""
+    dialect = postgresql if tx.database.is_postgres else sqlite
+    values = {"only_row": 1, "token": token}
+    await tx.execute(dialect.insert(store_mark).values(values).on_conflict_do_nothing())
+    found: str = (await tx.execute(select(store_mark.c.token))).scalar_one()
+    return found
+
+
+def _file(row: Row[Any]) -> StoredFile:
+    return StoredFile(row.id, row.tenant_id, row.digest, row.size_bytes)
+
+
+def _original(row: Row[Any]) -> Original:
+    fields = {column.name: getattr(row, column.name) for column in media.columns}
+    return Original(**fields | {"kind": MediaKind(row.kind)})
+
+
+def _rendition(row: Row[Any]) -> Rendition:
+    fields = {column.name: getattr(row, column.name) for column in renditions.columns}
+    if row.fitting is not None:
+        fields["fitting"] = msgspec.convert(row.fitting, Fitting)
+    return Rendition(**fields)
