@@ -303,6 +303,7 @@ class Submissions:
             updated_at=now,
             reference=draft.reference,
             metadata=draft.metadata,
+            fair_key=caller.tenant_id,
             # What we host is fetched at once. Where the provider will fetch, what the address holds
             # now says nothing about what it will hold when the message is due.
             lease_until=None if prepared else now if self._rules.hosts_media else draft.due_at,
