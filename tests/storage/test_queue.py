@@ -7,28 +7,22 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import NOW, make_attempt, make_message
-from tests.storage.writing import add_campaign, add_tenant, change, load, store
+from tests.storage.writing import change, load, store
 from wirephoto.domain.message import AttemptState, MessageState, Priority
 from wirephoto.storage.database import open_database
 from wirephoto.storage.messages import insert_attempts
 from wirephoto.storage.queue import (
     claim_messages,
     claim_preparing,
-    due_messages,
     expired_messages,
     lapsed_claims,
     overdue_attempts,
+    put_off,
 )
-from wirephoto.storage.schema import DEFAULT_CAMPAIGN
 
 SECOND = timedelta(seconds=1)
 LEASE_UNTIL = NOW + 30 * SECOND
 S = MessageState
-
-
-async def due(database, *, limit=100, campaign_id=DEFAULT_CAMPAIGN):
-    async with database.read() as tx:
-        return await due_messages(tx, campaign_id, now=NOW, limit=limit)
 
 
 async def claim(database, *slots):
@@ -39,46 +33,6 @@ async def claim(database, *slots):
 async def prepare(database, *, now=NOW, limit=100):
     async with database.transaction() as tx:
         return await claim_preparing(tx, now=now, lease_until=now + 30 * SECOND, limit=limit)
-
-
-async def test_due_messages_come_by_priority_then_age_then_id(database):
-    """A login code must not wait behind a newsletter; equals leave in the order they came."""
-    order = [
-        make_message(priority=Priority.URGENT, due_at=NOW),
-        make_message(priority=Priority.NORMAL, due_at=NOW - 2 * SECOND),
-        make_message(priority=Priority.NORMAL, due_at=NOW - SECOND, id="msg_1"),
-        make_message(priority=Priority.NORMAL, due_at=NOW - SECOND, id="msg_2"),
-        make_message(priority=Priority.BULK, due_at=NOW - 3600 * SECOND),
-    ]
-    await store(database, *reversed(order))
-
-    assert await due(database) == [message.id for message in order]
-    assert await due(database, limit=2) == [message.id for message in order[:2]]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"due_at": NOW + timedelta(microseconds=1)},
-        {"campaign_id": "cmp_other"},
-        *[{"state": state} for state in S if state is not S.QUEUED],
-    ],
-    ids=str,
-)
-async def test_what_is_not_due_is_not_in_the_queue(database, changes):
-    """A scheduled message that left early cannot be called back."""
-    await add_campaign(database, "cmp_other")
-    await store(database, make_message(**changes))
-
-    assert await due(database) == []
-
-
-async def test_the_queue_serves_every_tenant_of_the_campaign(database):
-    """One registration, one rate, one order."""
-    other = make_message(tenant_id=await add_tenant(database))
-    await store(database, other)
-
-    assert await due(database) == [other.id]
 
 
 async def test_a_claim_gives_each_message_its_slot_in_order(database):
@@ -102,7 +56,6 @@ async def test_a_claim_gives_each_message_its_slot_in_order(database):
         detail=None,
     )
     assert await load(database, rows[1]) == claimed[0]
-    assert await due(database) == []
 
 
 @pytest.mark.parametrize(
@@ -117,6 +70,19 @@ async def test_what_moved_between_due_and_claim_is_left_out(database, values):
     claimed = await claim(database, (gone.id, NOW), (kept.id, NOW), ("msg_unknown", NOW))
 
     assert [message.id for message in claimed] == [kept.id]
+
+
+async def test_what_is_put_off_is_due_later_if_it_still_waits(database):
+    """What was claimed or canceled meanwhile has moved on."""
+    waiting, canceled = make_message(), make_message(state=S.CANCELED)
+    await store(database, waiting, canceled)
+
+    async with database.transaction() as tx:
+        await put_off(tx, [(row.id, NOW + SECOND) for row in (canceled, waiting)])
+        await put_off(tx, [])
+
+    assert await load(database, waiting) == replace(waiting, due_at=NOW + SECOND)
+    assert await load(database, canceled) == canceled
 
 
 async def test_a_lease_that_ran_out_is_found_and_no_other(database):

@@ -17,7 +17,6 @@ from wirephoto.storage.messages import insert_attempts
 from wirephoto.storage.migrations import CODE_REVISION, check, upgrade
 from wirephoto.storage.queue import (
     claim_preparing,
-    due_messages,
     expired_messages,
     lapsed_claims,
     overdue_attempts,
@@ -35,6 +34,7 @@ from wirephoto.storage.schema import (
 )
 from wirephoto.storage.senders import lock_ready_campaigns
 from wirephoto.storage.tables import metadata
+from wirephoto.storage.turns import Turn, due_messages
 from wirephoto.storage.types import from_micros, to_micros
 from wirephoto.storage.webhooks import waiting_webhooks
 
@@ -181,7 +181,10 @@ def _page(limit=10):
 
 
 HOT = {
-    "due": (lambda tx: due_messages(tx, DEFAULT_CAMPAIGN, **_page()), "ix_messages_queue"),
+    "due": (
+        lambda tx: due_messages(tx, [Turn(DEFAULT_CAMPAIGN, 1, "a", 10)], now=NOW),
+        "ix_messages_queue",
+    ),
     "ready": (
         lambda tx: lock_ready_campaigns(tx, DEFAULT_ACCOUNT, until=NOW, **_page()),
         "ix_messages_queue",

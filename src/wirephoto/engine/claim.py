@@ -1,25 +1,28 @@
 """The claim: which due messages leave next, each with its slot, decided in one transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import ceil
 
 from sqlalchemy import Table
 
 from wirephoto.domain.line import probing
-from wirephoto.domain.message import Message
-from wirephoto.domain.pacing import HORIZON, Allocation, Demand, Pace, allocate
+from wirephoto.domain.message import Message, Priority
+from wirephoto.domain.pacing import HORIZON, Demand, Pace, allocate
 from wirephoto.engine.line import resume_quiet
 from wirephoto.storage.database import Transaction
-from wirephoto.storage.queue import claim_messages, due_messages
+from wirephoto.storage.queue import claim_messages, put_off
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
+    NOBODY,
     Line,
     advance_slots,
     lock_line,
     lock_ready_campaigns,
     stop_line,
+    store_served,
 )
+from wirephoto.storage.turns import LOOK_AHEAD, Due, Turn, due_messages
 
 CAMPAIGNS_MAX = 64
 """Campaigns that one claim serves."""
@@ -59,58 +62,95 @@ async def claim_due(
     account = await resume_quiet(tx, accounts, await lock_line(tx, accounts, account_id), now)
     if account.stop and account.stop.probe_at > now:
         return Claim([], IDLE_REST_S)
+    pace = account.pace_at(now)
+    if pace.next_slot_at >= earliest + HORIZON:
+        return Claim([], _rest_s(pace, [pace], earliest))
+    most = 1 if account.stop else min(limit, pace.slots_within(HORIZON))
     # Those whose slot comes within the longest rest are among them: it decides how long to rest.
     lines = await lock_ready_campaigns(
-        tx, account.id, now=now, until=earliest + _SOON, limit=CAMPAIGNS_MAX
+        tx, account.id, now=now, until=earliest + _SOON, limit=min(most, CAMPAIGNS_MAX)
     )
-    if not lines:
-        return Claim([], IDLE_REST_S)
     lines = [await resume_quiet(tx, campaigns, line, now) for line in lines]
-    limit = 1 if account.stop else limit
-    waiting = [
-        await due_messages(tx, line.id, now=now, limit=_wanted(line, limit, earliest))
-        for line in lines
+    queues = await _waiting(tx, lines, now=now, earliest=earliest, limit=most)
+    demands = [Demand(queue.pace, [due.weight for due in queue.due]) for queue in queues]
+    allocation = allocate(pace, demands, now=earliest, limit=most)
+    for queue, slots, after in zip(queues, allocation.slots, allocation.campaigns, strict=True):
+        queue.serve(slots, after)
+    claimed = await _take(tx, queues, now=now, lease_until=now + lease)
+    passed_over = [each for queue in queues for each in queue.blocked]
+    await put_off(tx, passed_over)
+    served = [queue for queue in queues if queue.slots]
+    if served:
+        await _store(tx, accounts, [(account, allocation.account)], now)
+        await _store(tx, campaigns, [(queue.line, queue.pace) for queue in served], now)
+        await store_served(tx, {queue.line.id: queue.served for queue in served})
+    probed = [line.id for line in (account, *(queue.line for queue in served)) if line.stop]
+    # Behind those that wait for others there may be some that do not.
+    is_more = len(claimed) == limit or len(passed_over) >= LOOK_AHEAD
+    paces = [queue.pace for queue in queues if queue.due or not queue.wanted]
+    rest_s = 0.0 if is_more else _rest_s(allocation.account, paces, earliest)
+    return Claim(claimed, rest_s, frozenset(probed if served else ()))
+
+
+@dataclass(slots=True)
+class _Queue:
+    """A campaign in a claim: its pace, what of it is due, and what of that gets which slot."""
+
+    line: Line
+    pace: Pace
+    wanted: int
+    due: list[Due] = field(default_factory=list)
+    blocked: list[tuple[str, datetime]] = field(default_factory=list)
+    slots: list[tuple[str, datetime]] = field(default_factory=list)
+    served: tuple[str | None, ...] = NOBODY
+
+    def serve(self, slots: Sequence[datetime], after: Pace) -> None:
+        """Give the first of the queue the slots; remember whose turn it was."""
+        self.pace = after
+        served = list(self.line.served)
+        for due, slot_at in zip(self.due, slots, strict=False):
+            self.slots.append((due.id, slot_at))
+            served[due.priority] = due.fair_key
+        self.served = tuple(served)
+
+
+async def _take(
+    tx: Transaction, queues: list[_Queue], *, now: datetime, lease_until: datetime
+) -> list[Message]:
+    slots = [slot for queue in queues for slot in queue.slots]
+    return await claim_messages(tx, slots, now=now, lease_until=lease_until) if slots else []
+
+
+async def _waiting(
+    tx: Transaction, lines: list[Line], *, now: datetime, earliest: datetime, limit: int
+) -> list[_Queue]:
+    """Ask what is due of all campaigns at once; nothing of those whose slot comes later."""
+    queues = {}
+    for line in lines:
+        pace = line.pace_at(now)
+        wanted = min(1 if line.stop else limit, pace.slots_within(HORIZON))
+        is_later = pace.next_slot_at >= earliest + HORIZON
+        queues[line.id] = _Queue(line, pace, 0 if is_later else wanted)
+    turns = [
+        Turn(queue.line.id, priority.value, queue.line.served[priority.value], queue.wanted)
+        for queue in queues.values()
+        if queue.wanted
+        for priority in Priority
     ]
-    demands = [Demand(line.pace, len(ids)) for line, ids in zip(lines, waiting, strict=True)]
-    allocation = allocate(account.pace, demands, now=earliest, limit=limit)
-    slots = _slots(waiting, allocation)
-    if not slots:
-        return Claim([], _rest_s([account.pace, *(line.pace for line in lines)], earliest))
-    claimed = await claim_messages(tx, slots, now=now, lease_until=now + lease)
-    served = [
-        (line, pace)
-        for line, pace, times in zip(lines, allocation.campaigns, allocation.slots, strict=True)
-        if times
-    ]
-    await _store(tx, accounts, [(account, allocation.account)], now)
-    await _store(tx, campaigns, served, now)
-    paces = [allocation.account, *allocation.campaigns]
-    rest_s = 0.0 if len(slots) == limit else _rest_s(paces, earliest)
-    probed = frozenset(line.id for line in (account, *(line for line, _ in served)) if line.stop)
-    return Claim(claimed, rest_s, probed)
+    for due in await due_messages(tx, turns, now=now):
+        queue = queues[due.campaign_id]
+        if due.put_off_until:
+            queue.blocked.append((due.id, due.put_off_until))
+        elif len(queue.due) < queue.wanted:
+            queue.due.append(due)
+    return list(queues.values())
 
 
-def _wanted(line: Line, limit: int, earliest: datetime) -> int:
-    """Return how many of a campaign's messages could get a slot at all."""
-    if line.pace.next_slot_at >= earliest + HORIZON:
-        return 0
-    if line.stop:
-        return 1
-    return min(limit, ceil(HORIZON.total_seconds() * line.pace.rate) + 1)
-
-
-def _slots(waiting: list[list[str]], allocation: Allocation) -> list[tuple[str, datetime]]:
-    """Return who leaves when: a campaign's first slots are for the first in its queue."""
-    return [
-        (id_, slot_at)
-        for ids, times in zip(waiting, allocation.slots, strict=True)
-        for id_, slot_at in zip(ids, times, strict=False)
-    ]
-
-
-def _rest_s(paces: list[Pace], now: datetime) -> float:
+def _rest_s(account: Pace, campaigns: list[Pace], now: datetime) -> float:
     """Return when the next slot can be given out: half a horizon before it, in seconds."""
-    soonest = max(paces[0].next_slot_at, min(pace.next_slot_at for pace in paces[1:]))
+    if not campaigns:
+        return IDLE_REST_S
+    soonest = max(account.next_slot_at, min(pace.next_slot_at for pace in campaigns))
     return min(IDLE_REST_S, max(0.01, (soonest - now - HORIZON / 2).total_seconds()))
 
 

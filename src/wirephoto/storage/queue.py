@@ -1,9 +1,9 @@
-"""The queue: which messages are due, claims with slots, and leases that ran out."""
+"""The queue: claims with slots, and leases that ran out. `turns` says what is due."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Executable, bindparam, case, select, union_all, update
+from sqlalchemy import Executable, bindparam, case, select, update
 
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Priority
 from wirephoto.storage.database import Database, Transaction, rows_json
@@ -11,45 +11,6 @@ from wirephoto.storage.rows import message_columns, read_attempt, read_message
 from wirephoto.storage.schema import EXPIRING, attempts, messages
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.types import Instant, is_state
-
-
-@across_tenants("a campaign's queue is served in one order over its tenants")
-async def due_messages(
-    tx: Transaction, campaign_id: str, *, now: datetime, limit: int
-) -> list[str]:
-    """Return the ids of up to `limit` due messages of a campaign, in the order to send them.
-
-    No row is locked: the caller holds the campaign, so that nobody else claims from its queue, and
-    the claim itself leaves out what was canceled meanwhile.
-    """
-    found = await tx.execute(_due, {"campaign_id": campaign_id, "now": now, "due_max": limit})
-    return [row.id for row in found]
-
-
-def _due(_database: Database) -> Executable:
-    """Enter the index once for each priority: one range each, whatever waits for later."""
-    now = bindparam("now", type_=Instant)
-    parts = [
-        select(
-            select(messages.c.id, messages.c.priority, messages.c.due_at)
-            .where(
-                messages.c.campaign_id == bindparam("campaign_id"),
-                is_state(messages.c.state, MessageState.QUEUED),
-                messages.c.priority == priority.value,
-                messages.c.due_at <= now,
-            )
-            .order_by(messages.c.due_at, messages.c.id)
-            .limit(bindparam("due_max"))
-            .subquery()
-        )
-        for priority in Priority
-    ]
-    due = union_all(*parts).subquery()
-    return (
-        select(due.c.id)
-        .order_by(due.c.priority, due.c.due_at, due.c.id)
-        .limit(bindparam("due_max"))
-    )
 
 
 @across_tenants("a campaign's queue is served in one order over its tenants")
@@ -101,6 +62,31 @@ def _claim(database: Database) -> Executable:
         )
         .returning(*message_columns())
     )
+
+
+@across_tenants("a campaign's queue is served in one order over its tenants")
+async def put_off(tx: Transaction, due_at: Sequence[tuple[str, datetime]]) -> None:
+    """Make queued messages due later, so that those behind them come into sight.
+
+    Those that somebody has locked stay: the caller holds locks of other messages already, and
+    must wait for no more of them.
+    """
+    if due_at:
+        instant = tx.database.instant
+        rows = rows_json([[id_, instant(at)] for id_, at in due_at])
+        await tx.execute(_put_off, {"rows": rows})
+
+
+def _put_off(database: Database) -> Executable:
+    incoming = database.json_rows({"id": messages.c.id.type, "due_at": messages.c.due_at.type})
+    free = (
+        select(messages.c.id, incoming.c.due_at)
+        .join(incoming, incoming.c.id == messages.c.id)
+        .where(is_state(messages.c.state, MessageState.QUEUED))
+        .with_for_update(skip_locked=True, of=messages)
+        .cte("free")
+    )
+    return update(messages).where(messages.c.id == free.c.id).values(due_at=free.c.due_at)
 
 
 @across_tenants("leases belong to processes, not to tenants")

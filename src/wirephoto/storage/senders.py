@@ -1,48 +1,70 @@
 """Accounts, campaigns and senders: their paces, and whether they may send."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Executable,
     Row,
-    ScalarSelect,
     Table,
+    Text,
+    and_,
     bindparam,
     case,
     func,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.line import Proof, Stop
-from wirephoto.domain.message import MessageState, Priority
-from wirephoto.domain.pacing import Pace
-from wirephoto.storage.database import Database, Transaction
+from wirephoto.domain.message import Priority
+from wirephoto.domain.pacing import FULL, Pace, Slowing
+from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
     DEFAULT_CAMPAIGN,
     accounts,
     campaigns,
-    messages,
     senders,
 )
 from wirephoto.storage.tenancy import across_tenants
-from wirephoto.storage.types import Instant, is_state
+from wirephoto.storage.turns import has_due
+from wirephoto.storage.types import Instant
+
+_JSON = msgspec.json.Encoder()
+_SERVED = msgspec.json.Decoder(tuple[str | None, ...])
+
+NOBODY: tuple[str | None, ...] = (None,) * len(Priority)
+CANDIDATES_MAX = 100_000
+"""Campaigns of an account that a claim may pass over for lack of a due message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An account or a campaign: its pace, and its stop if it has one."""
+    """An account or a campaign: its full pace, and its stop if it has one.
+
+    `served` names, for each priority, whose messages were served last (campaigns only).
+    """
 
     id: str
     tenant_id: str
     pace: Pace
     stop: Stop | None
+    slowing: Slowing = FULL
+    served: tuple[str | None, ...] = NOBODY
+
+    def pace_at(self, now: datetime) -> Pace:
+        """Return the pace that it may go at now."""
+        return replace(self.pace, rate=self.pace.rate * self.slowing.share_at(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +101,25 @@ async def lock_ready_campaigns(
     return [_line(row) for row in found]
 
 
-def _ready_campaigns(_database: Database) -> Executable:
+def _ready_campaigns(database: Database) -> Executable:
     now = bindparam("now", type_=Instant)
-    # The first due instant of each priority is one step into the index. Asked whether any message
-    # is due, PostgreSQL may walk through all that wait, for it expects to find one soon.
-    has_due = or_(*[_first_due_at(priority) <= now for priority in Priority])
     may_send = or_(campaigns.c.stopped_at.is_(None), campaigns.c.probe_at <= now)
-    ready = (
+    # Sorted before they are looked at, so that only as many are looked at as are served. The limit
+    # keeps both databases from joining the two steps into one; its order outlasts the filter.
+    in_order = (
         select(campaigns.c.id)
         .where(
             campaigns.c.account_id == bindparam("account_id"),
             campaigns.c.next_slot_at < bindparam("until", type_=Instant),
             may_send,
-            has_due,
         )
         .order_by(campaigns.c.next_slot_at, campaigns.c.id)
+        .limit(CANDIDATES_MAX)
+        .subquery("in_order")
+    )
+    ready = (
+        select(in_order.c.id)
+        .where(has_due(database, in_order, now))
         .limit(bindparam("campaigns_max"))
     )
     return (
@@ -105,25 +131,45 @@ def _ready_campaigns(_database: Database) -> Executable:
     )
 
 
-def _first_due_at(priority: Priority) -> ScalarSelect[datetime]:
-    return (
-        select(messages.c.due_at)
-        .where(
-            messages.c.campaign_id == campaigns.c.id,
-            is_state(messages.c.state, MessageState.QUEUED),
-            messages.c.priority == priority.value,
-        )
-        .order_by(messages.c.due_at)
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
 @across_tenants("the caller holds the locks of these rows")
 async def advance_slots(tx: Transaction, table: Table, next_slots: Mapping[str, datetime]) -> None:
     """Store when the next slot of each account or campaign is."""
-    for id_, next_slot_at in next_slots.items():
-        await tx.execute(update(table).where(table.c.id == id_).values(next_slot_at=next_slot_at))
+    instant = tx.database.instant
+    rows = [[id_, instant(next_slot_at)] for id_, next_slot_at in next_slots.items()]
+    await tx.execute(_ADVANCE[table.name], {"rows": rows_json(rows)})
+
+
+def _advance(database: Database, table: Table) -> Executable:
+    columns = {"id": table.c.id.type, "next_slot_at": table.c.next_slot_at.type}
+    incoming = database.json_rows(columns)
+    moved = update(table).where(table.c.id == incoming.c.id)
+    return moved.values(next_slot_at=incoming.c.next_slot_at)
+
+
+_ADVANCE = MappingProxyType(
+    {table.name: partial(_advance, table=table) for table in (accounts, campaigns)}
+)
+
+
+@across_tenants("the caller holds the locks of these rows")
+async def store_served(tx: Transaction, served: Mapping[str, Sequence[str | None]]) -> None:
+    """Store whose messages each campaign served last, for each priority."""
+    if served:
+        rows = [[id_, _JSON.encode(keys).decode()] for id_, keys in served.items()]
+        await tx.execute(_store_served, {"rows": rows_json(rows)})
+
+
+def _store_served(database: Database) -> Executable:
+    incoming = database.json_rows({"id": campaigns.c.id.type, "keys": Text()})
+    stored = update(campaigns).where(campaigns.c.id == incoming.c.id)
+    return stored.values(fair_after=incoming.c["keys"])
+
+
+@across_tenants("a line serves all its account's tenants")
+async def slow_line(tx: Transaction, table: Table, id_: str, slowing: Slowing) -> None:
+    """Store which share of its rate an account or a campaign has, and since when."""
+    values = {"slow_share": slowing.share, "slowed_at": slowing.since}
+    await tx.execute(update(table).where(table.c.id == id_).values(values))
 
 
 @across_tenants("a fault of the account stops the line for all its tenants")
@@ -148,12 +194,13 @@ async def stop_line(tx: Transaction, table: Table, id_: str, stop: Stop) -> None
 async def resume_line(tx: Transaction, table: Table, id_: str, proof: Proof) -> bool:
     """Store that an account or a campaign sends again; tell whether it had been stopped.
 
-    A stop that needs another proof than `proof` stays.
+    A stop that needs another proof than `proof` stays; a human's word ends any.
     """
     needed = func.coalesce(table.c.stop_proof, Proof.ANSWER.value)
+    is_proven = true() if proof is Proof.HUMAN else needed == proof.value
     resumed = await tx.execute(
         update(table)
-        .where(table.c.id == id_, table.c.stopped_at.is_not(None), needed == proof.value)
+        .where(table.c.id == id_, table.c.stopped_at.is_not(None), is_proven)
         .values(
             stopped_at=None,
             stop_reason=None,
@@ -174,7 +221,7 @@ async def give_back_probe(
     """Let another message try stopped lines at once: the one that was to do so has not left."""
     await tx.execute(
         update(table)
-        .where(table.c.id.in_(ids), table.c.stopped_at.is_not(None))
+        .where(table.c.id.in_(ids), _may_probe(table))
         .values(probe_at=now, probes=case((table.c.probes > 0, table.c.probes - 1), else_=0))
     )
 
@@ -183,9 +230,12 @@ async def give_back_probe(
 async def probe_now(tx: Transaction, now: datetime) -> None:
     """Let one message try each stopped account and campaign at once."""
     for table in (accounts, campaigns):
-        await tx.execute(
-            update(table).where(table.c.stopped_at.is_not(None)).values(probe_at=now, probes=0)
-        )
+        await tx.execute(update(table).where(_may_probe(table)).values(probe_at=now, probes=0))
+
+
+def _may_probe(table: Table) -> ColumnElement[bool]:
+    needed = func.coalesce(table.c.stop_proof, Proof.ANSWER.value)
+    return and_(table.c.stopped_at.is_not(None), needed != Proof.HUMAN.value)
 
 
 @across_tenants("the state of every line, for the readiness report of the whole process")
@@ -256,4 +306,10 @@ def _line(row: Row[Any]) -> Line:
         tenant_id=row.tenant_id,
         pace=Pace(rate=row.rate, next_slot_at=row.next_slot_at),
         stop=stop,
+        slowing=Slowing(row.slow_share, row.slowed_at),
+        served=_read_served(getattr(row, "fair_after", None)),
     )
+
+
+def _read_served(stored: str | None) -> tuple[str | None, ...]:
+    return _SERVED.decode(stored) if stored else NOBODY
