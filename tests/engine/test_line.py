@@ -1,6 +1,6 @@
 """What an answer says of the account and the campaign, beyond its message."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,9 +17,12 @@ def outcome(verdict: Verdict, reason: str = "why", **more: object) -> Outcome:
     return Outcome(verdict, reason, "Because.", **more)  # type: ignore[arg-type]
 
 
-async def hear(stage: Stage, what: Outcome, *, probe: bool = False) -> None:
+async def hear(
+    stage: Stage, what: Outcome, *, probe: bool = False, left_at: datetime = NOW
+) -> None:
     probed = frozenset({DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN} if probe else ())
-    await heed(stage.database, what, make_message(), probed=probed, now=stage.clock.now())
+    now = stage.clock.now()
+    await heed(stage.database, what, make_message(), left_at=left_at, probed=probed, now=now)
 
 
 async def stop_both(stage: Stage) -> None:
@@ -128,6 +131,33 @@ async def test_being_throttled_never_brings_a_slot_nearer(stage):
 
     assert (await stage.account()).next_slot_at == later
     assert [line["event"] for line in lines] == ["account_slowed"]
+
+
+async def test_being_throttled_slows_the_account_for_a_while(stage):
+    """Half the rate at first, the rest within a minute: the provider's limit may have changed."""
+    await stage.prepare(account_rate=30.0)
+
+    with logged() as lines:
+        await hear(stage, outcome(Verdict.RETRY, throttled=True, http_status=429))
+
+    account = await stage.account()
+    assert (account.slow_share, account.slowed_at, account.rate) == (0.5, NOW, 30.0)
+    assert (await stage.campaign()).slow_share == 1.0
+    assert [(line["event"], line["share"]) for line in lines] == [("account_slowed", 0.5)]
+
+
+async def test_answers_to_what_left_together_slow_the_account_once(stage):
+    """Sixty-four refusals of one burst would otherwise slow it to nothing."""
+    refused = outcome(Verdict.RETRY, throttled=True, http_status=429)
+    await stage.advance(1.0)
+    for left_at in (NOW, NOW + timedelta(seconds=0.5)):
+        await hear(stage, refused, left_at=left_at)
+    assert (await stage.account()).slow_share == 0.5
+
+    await stage.advance(1.0)
+    await hear(stage, refused, left_at=NOW + timedelta(seconds=1.5))
+
+    assert (await stage.account()).slow_share == pytest.approx(0.255)
 
 
 async def test_stops_are_found_again_after_a_restart(stage):

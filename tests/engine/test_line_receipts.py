@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.engine.stage import FakeProvider, Stage, logged, make_dispatcher
+from tests.engine.stage import FakeProvider, Stage, logged, make_dispatcher, make_receipts
 from tests.factories import NOW, make_attempt, make_message
 from wirephoto.domain.line import PROBE_LONGEST_S, QUIET
 from wirephoto.domain.message import AttemptState, MessageState
@@ -32,7 +32,9 @@ async def tell(stage: Stage, failure: Failure | None, *, left_at=NOW, late=timed
     attempt = make_attempt(message, state=came_to, started_at=left_at)
     state = ReceiptState.REJECTED if failure else ReceiptState.DELIVERED
     receipt = Receipt("uuid-1", attempt.client_ref, state, now - late, failure=failure)
-    await heed_receipts(stage.database, [(message, attempt, receipt)], now)
+    news = [(message, attempt, receipt)]
+    complaints = make_receipts(stage).complaints
+    await heed_receipts(stage.database, news, now, complaints=complaints)
 
 
 async def standing(stage: Stage) -> tuple[str | None, str | None]:
@@ -61,7 +63,9 @@ async def test_the_providers_answer_does_not_release_what_receipts_stopped(stage
     taken = Outcome(Verdict.ACCEPTED, "accepted", "Taken.", http_status=202)
     probed = frozenset({DEFAULT_CAMPAIGN})
 
-    await heed(stage.database, taken, make_message(), probed=probed, now=stage.clock.now())
+    await heed(
+        stage.database, taken, make_message(), left_at=NOW, probed=probed, now=stage.clock.now()
+    )
 
     assert await standing(stage) == (None, "not_registered")
 
@@ -86,7 +90,7 @@ async def test_a_delivery_of_what_left_after_the_fault_releases_the_line(
 async def test_a_delivery_does_not_release_what_an_answer_stopped(stage):
     """Its receipt may come minutes after the credentials were revoked."""
     refused = Outcome(Verdict.STOP_LINE, "unauthorized", "No.", http_status=401)
-    await heed(stage.database, refused, make_message(), probed=frozenset(), now=NOW)
+    await heed(stage.database, refused, make_message(), left_at=NOW, probed=frozenset(), now=NOW)
 
     await tell(stage, None, left_at=NOW + timedelta(seconds=1))
 
@@ -147,6 +151,51 @@ async def test_a_broken_probe_does_not_make_a_202_a_proof(stage):
     probed = frozenset({DEFAULT_ACCOUNT})
 
     for outcome in (down, taken):
-        await heed(stage.database, outcome, make_message(), probed=probed, now=stage.clock.now())
+        await heed(
+            stage.database,
+            outcome,
+            make_message(),
+            left_at=NOW,
+            probed=probed,
+            now=stage.clock.now(),
+        )
 
     assert await standing(stage) == ("account_barred", None)
+
+
+CROWDED = Failure("1000", "capacity_exceeded", "Full.", FailureClass.RETRY, throttled=True)
+
+
+async def test_a_lack_of_capacity_slows_the_campaign(stage):
+    """The carrier queues or drops what comes too fast; the account's other campaigns go on."""
+    with logged() as lines:
+        await tell(stage, CROWDED)
+
+    campaign = await stage.campaign()
+    assert (campaign.slow_share, campaign.slowed_at) == (0.5, NOW)
+    assert (await stage.account()).slow_share == 1.0
+    assert await standing(stage) == (None, None)
+    [line] = lines
+    assert (line["event"], line["campaign"]) == ("campaign_slowed", DEFAULT_CAMPAIGN)
+    assert (line["share"], line["reason"]) == (0.5, "capacity_exceeded")
+
+
+async def test_receipts_of_what_left_before_slow_the_campaign_no_further(stage):
+    """They come seconds apart, about messages that left at the old pace."""
+    await stage.advance(10.0)
+    await tell(stage, CROWDED)
+    await stage.advance(5.0)
+
+    with logged() as lines:
+        await tell(stage, CROWDED, left_at=NOW + timedelta(seconds=10))
+    assert lines == []
+    await tell(stage, CROWDED, left_at=NOW + timedelta(seconds=11))
+
+    assert (await stage.campaign()).slow_share == pytest.approx(0.275)
+
+
+async def test_a_lack_of_capacity_that_is_told_late_slows_nothing(stage):
+    """It was yesterday's."""
+    await tell(stage, CROWDED, late=QUIET + timedelta(seconds=1))
+
+    assert (await stage.campaign()).slow_share == 1.0

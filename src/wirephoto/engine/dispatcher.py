@@ -285,7 +285,14 @@ class Dispatcher:
         _report(pair, outcome)
         said = OUTAGE if outage else outcome
         self._halt(message, said)
-        await heed(self._database, said, message, probed=probed, now=self._clock.now())
+        await heed(
+            self._database,
+            said,
+            message,
+            left_at=pair.attempt.started_at,
+            probed=probed,
+            now=self._clock.now(),
+        )
         # Once more for what was claimed while the stop was being stored.
         self._halt(message, said)
 

@@ -89,7 +89,7 @@ class Inbound:
         for webhook in waiting:
             if webhook.seq in outcomes:
                 _report(webhook, outcomes[webhook.seq])
-        await heed_receipts(self._database, applied.news, now)
+        await heed_receipts(self._database, applied.news, now, complaints=self._receipts.complaints)
         return len(waiting)
 
     async def _apply_one_by_one(self) -> int:

@@ -10,6 +10,8 @@ from sqlalchemy import Table
 from wirephoto.domain.line import QUIET, Proof, stopped
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
 from wirephoto.domain.outcome import Failure, FailureClass, Outcome, Receipt, Verdict
+from wirephoto.domain.pacing import Slowing
+from wirephoto.engine.receipts import Complaints
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
@@ -18,6 +20,7 @@ from wirephoto.storage.senders import (
     give_back_probe,
     lock_line,
     resume_line,
+    slow_line,
     stop_line,
     stopped_lines,
 )
@@ -40,12 +43,14 @@ async def heed(
     outcome: Outcome,
     message: Message,
     *,
+    left_at: datetime,
     probed: frozenset[str],
     now: datetime,
 ) -> None:
     """Apply what an answer says of the account and the campaign that its message went through.
 
-    `probed` names the stopped lines that let messages through, to see whether they go on.
+    `left_at` is when the request left, `probed` names the stopped lines that let messages through,
+    to see whether they go on.
     """
     if outcome.verdict is Verdict.HELD_BACK:
         await not_probed(database, message, probed=probed, now=now)
@@ -54,7 +59,7 @@ async def heed(
     elif outcome.verdict is Verdict.PAUSE_CAMPAIGN:
         await _stop(database, campaigns, message.campaign_id, outcome, now, Proof.ANSWER)
     elif outcome.throttled and outcome.http_status is not None:
-        await _slow_down(database, message.account_id, outcome, now)
+        await _slow_down(database, message.account_id, outcome, left_at=left_at, now=now)
     if message.account_id in probed and outcome.verdict in _PROVES_THE_ACCOUNT:
         await _resume(database, accounts, message.account_id, Proof.ANSWER)
     if message.campaign_id in probed and outcome.verdict is Verdict.ACCEPTED:
@@ -77,23 +82,32 @@ async def heed_receipts(
     database: Database,
     news: Sequence[tuple[Message, Attempt, Receipt]],
     now: datetime,
+    *,
+    complaints: Complaints,
 ) -> None:
     """Apply what receipts say of the accounts and campaigns that their messages went through.
 
     The provider takes messages of a sender that is not registered, and only later says so: such a
     line goes on when a message that left after the fault is delivered, or with `resume_quiet`.
+    Codes of capacity slow a campaign; too many complaints pause it until a human has looked.
     """
+    # Told late, a receipt says nothing of the line as it is now, whatever it was.
+    failed = [
+        (message, attempt, receipt.failure)
+        for message, attempt, receipt in news
+        if receipt.failure and now - receipt.reported_at <= QUIET
+    ]
     faults = {}
-    for message, _, receipt in news:
-        failure = receipt.failure
-        if now - receipt.reported_at > QUIET:
-            continue  # told late: whatever it was, it says nothing of the line as it is now
-        if failure and failure.kind is FailureClass.SENDER:
+    for message, _, failure in failed:
+        if failure.kind is FailureClass.SENDER:
             faults[campaigns, message.campaign_id] = failure
-        elif failure and failure.kind is FailureClass.ACCOUNT:
+        elif failure.kind is FailureClass.ACCOUNT:
             faults[accounts, message.account_id] = failure
     for (table, id_), failure in faults.items():
         await _stop(database, table, id_, failure, now, Proof.RECEIPT)
+    await _slow_campaigns(database, failed, now)
+    for id_, failure in complaints.too_many(news):
+        await _stop(database, campaigns, id_, failure, now, Proof.HUMAN)
     left_at: dict[str, datetime] = {}
     for message, attempt, _ in news:
         if attempt.state is AttemptState.DELIVERED:
@@ -101,6 +115,34 @@ async def heed_receipts(
                 left_at[id_] = max(attempt.started_at, left_at.get(id_, attempt.started_at))
     if left_at:
         await _resume_proven(database, left_at)
+
+
+async def _slow_campaigns(
+    database: Database, failed: Sequence[tuple[Message, Attempt, Failure]], now: datetime
+) -> None:
+    """Slow each campaign once whose messages met a lack of capacity; the latest to leave counts."""
+    signals: dict[str, tuple[datetime, str]] = {}
+    for message, attempt, failure in failed:
+        if failure.throttled:
+            signal = (attempt.started_at, failure.reason)
+            signals[message.campaign_id] = max(signal, signals.get(message.campaign_id, signal))
+    for id_, (left_at, reason) in sorted(signals.items()):
+        async with database.transaction() as tx:
+            before = await lock_line(tx, campaigns, id_)
+            after = await _slowed(tx, campaigns, before, left_at=left_at, now=now)
+        if after != before.slowing:
+            _log.warning(
+                LogEvent.CAMPAIGN_SLOWED, campaign=id_, share=round(after.share, 3), reason=reason
+            )
+
+
+async def _slowed(
+    tx: Transaction, table: Table, line: Line, *, left_at: datetime, now: datetime
+) -> Slowing:
+    slowing = line.slowing.after_signal(left_at=left_at, now=now)
+    if slowing != line.slowing:
+        await slow_line(tx, table, line.id, slowing)
+    return slowing
 
 
 async def _resume_proven(database: Database, left_at: Mapping[str, datetime]) -> None:
@@ -162,11 +204,15 @@ def _report_resumed(table: Table, id_: str) -> None:
         _log.info(LogEvent.CAMPAIGN_RESUMED, campaign=id_)
 
 
-async def _slow_down(database: Database, account_id: str, outcome: Outcome, now: datetime) -> None:
-    """Let nothing of the account leave for as long as the provider asked."""
+async def _slow_down(
+    database: Database, account_id: str, outcome: Outcome, *, left_at: datetime, now: datetime
+) -> None:
+    """Let nothing of the account leave for as long as the provider asked, and then go slower."""
     wait_s = min(outcome.retry_after_s or THROTTLED_S, THROTTLED_S_MAX)
     async with database.transaction() as tx:
         account = await lock_line(tx, accounts, account_id)
+        slowing = await _slowed(tx, accounts, account, left_at=left_at, now=now)
         next_slot_at = max(account.pace.next_slot_at, now + timedelta(seconds=wait_s))
         await advance_slots(tx, accounts, {account_id: next_slot_at})
-    _log.warning(LogEvent.ACCOUNT_SLOWED, account=account_id, wait_s=wait_s)
+    share = round(slowing.share, 3)
+    _log.warning(LogEvent.ACCOUNT_SLOWED, account=account_id, wait_s=wait_s, share=share)

@@ -1,12 +1,15 @@
 """What a receipt does to its attempt and message, wherever it came from."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
 from wirephoto.clock import Clock
 from wirephoto.domain.follow import Pair, apply_receipt, follow_receipt
-from wirephoto.domain.outcome import FailureClass, Receipt
+from wirephoto.domain.line import ComplaintLimit
+from wirephoto.domain.message import Attempt, AttemptState, Message
+from wirephoto.domain.outcome import Failure, FailureClass, Receipt
 from wirephoto.domain.retry import ResendPolicy
 from wirephoto.engine.transitions import transition_between
 from wirephoto.ids import Ids
@@ -17,11 +20,54 @@ from wirephoto.storage.messages import Transition
 class ReceiptRules:
     """How often a message is submitted anew, and which codes mean something else here.
 
-    `classes` puts the operator's judgement of a code in the place of ours.
+    `classes` puts the operator's judgement of a code in the place of ours; `complaints` says how
+    many of carriers pause a campaign.
     """
 
     resend: ResendPolicy = field(default_factory=ResendPolicy)
     classes: Mapping[str, FailureClass] = field(default_factory=dict)
+    complaints: ComplaintLimit = field(default_factory=ComplaintLimit)
+
+
+class Complaints:
+    """Watches how each campaign's last messages ended, in this process.
+
+    Not in the database: a share of the last ones is the same share in every process that applies
+    receipts, and what a restart forgets is soon seen again.
+    """
+
+    def __init__(self, limit: ComplaintLimit) -> None:
+        self._limit = limit
+        self._ends: dict[str, deque[bool]] = {}
+
+    def too_many(
+        self, news: Sequence[tuple[Message, Attempt, Receipt]]
+    ) -> list[tuple[str, Failure]]:
+        """Note how messages ended; return each campaign with too many complaints, and why.
+
+        Such a campaign begins anew: whoever starts it again means that what was is settled.
+        """
+        found = []
+        for message, attempt, receipt in news:
+            if not (receipt.failure or attempt.state is AttemptState.DELIVERED):
+                continue
+            fresh: deque[bool] = deque(maxlen=self._limit.of_last)
+            ends = self._ends.setdefault(message.campaign_id, fresh)
+            ends.append(receipt.failure is not None and receipt.failure.counts_against_sender)
+            if receipt.failure and ends[-1] and self._limit.is_exceeded(sum(ends), len(ends)):
+                found.append((message.campaign_id, _paused(sum(ends), len(ends), receipt.failure)))
+                ends.clear()
+        return found
+
+
+def _paused(complaints: int, ends: int, last: Failure) -> Failure:
+    return Failure(
+        last.code,
+        "complaints",
+        f"Carriers turned down {complaints} of the last {ends} messages for what they were: "
+        f"{last.detail} Look into it before you resume the campaign.",
+        FailureClass.SENDER,
+    )
 
 
 class Receipts:
@@ -32,6 +78,7 @@ class Receipts:
         self._clock = clock
         self._ids = ids
         self._random = random
+        self.complaints = Complaints(rules.complaints)
 
     def judged(self, receipt: Receipt) -> Receipt:
         """Return the receipt with its failure classified as the operator wants it."""

@@ -152,7 +152,12 @@ class Reconciler:
             await _record(tx, move)
         assert found, "a receipt made the move"
         _log.info(LogEvent.DOUBT_SETTLED, message_id=move.message.id, state=found.state)
-        await heed_receipts(self._database, [(move.message, learned, found)], now)
+        await heed_receipts(
+            self._database,
+            [(move.message, learned, found)],
+            now,
+            complaints=self._receipts.complaints,
+        )
 
 
 def _rest_s(error: ReportsUnavailable) -> float:
