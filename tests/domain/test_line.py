@@ -6,9 +6,11 @@ import pytest
 
 from tests.factories import NOW
 from wirephoto.domain.line import (
+    NEVER,
     PROBE_FIRST_S,
     PROBE_LONGEST_S,
     QUIET,
+    ComplaintLimit,
     Proof,
     probing,
     stopped,
@@ -76,3 +78,24 @@ def test_each_further_fault_begins_the_silence_anew():
 def test_probes_outnumber_the_silence():
     """Silence must mean that messages left and were not refused, not that none left."""
     assert timedelta(seconds=PROBE_LONGEST_S) * 2 <= QUIET
+
+
+@pytest.mark.parametrize("before", [Proof.ANSWER, Proof.RECEIPT])
+@pytest.mark.parametrize("later", [Proof.ANSWER, Proof.RECEIPT])
+def test_what_needs_a_human_waits_for_one(before, later):
+    """A probe of spam is one more piece of spam; no silence and no other fault ends the pause."""
+    paused = stop(stop(proof=before), proof=Proof.HUMAN)
+    after = stop(paused, NOW + QUIET * 9, proof=later)
+
+    assert (paused.probe_at, after.probe_at) == (NEVER, NEVER)
+    assert after.proof is Proof.HUMAN
+    assert not after.is_over(NOW + QUIET * 99)
+    assert stop(proof=Proof.HUMAN).probe_at == NEVER
+
+
+@pytest.mark.parametrize(
+    ("complaints", "ends", "is_exceeded"), [(4, 4, False), (5, 100, False), (6, 100, True)]
+)
+def test_complaints_count_by_their_number_and_their_share(complaints, ends, is_exceeded):
+    """A small sender has a few by chance, a large one many at a share that carriers let pass."""
+    assert ComplaintLimit().is_exceeded(complaints, ends) is is_exceeded
