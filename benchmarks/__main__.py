@@ -4,12 +4,14 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import accept, dispatch, fit
+from benchmarks import accept, claim, dispatch, fit, pace
 
 MEASUREMENTS: dict[str, Callable[[], None]] = {
     "accept": accept.measure,
+    "claim": claim.measure,
     "dispatch": dispatch.measure,
     "fit": fit.measure,
+    "pace": pace.measure,
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 
 from sqlalchemy import Table
 
@@ -124,8 +125,13 @@ async def _take(
 async def _waiting(
     tx: Transaction, lines: list[Line], *, now: datetime, earliest: datetime, limit: int
 ) -> list[_Queue]:
-    """Ask what is due of all campaigns at once; nothing of those whose slot comes later."""
+    """Ask what is due of all campaigns at once; nothing of those whose slot comes later.
+
+    Each is asked for up to twice its share of the claim, for others may have less: what is read
+    does not grow with their number, and what one has beyond that the next claim takes.
+    """
     queues = {}
+    limit = min(limit, ceil(2 * limit / max(1, len(lines))))
     for line in lines:
         pace = line.pace_at(now)
         wanted = min(1 if line.stop else limit, pace.slots_within(HORIZON))
