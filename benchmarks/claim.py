@@ -101,11 +101,17 @@ async def _empty(database: Database) -> None:
 
 
 async def fill(
-    database: Database, count: int, campaigns_count: int, *, busy: int | None = None
+    database: Database,
+    count: int,
+    campaigns_count: int,
+    *,
+    busy: int,
+    now: datetime = START,
+    rate: float = RATE,
 ) -> None:
-    """Queue messages of three tenants' keys, evenly over the first `busy` campaigns, or all."""
-    first = make_message(due_at=START - timedelta(days=1), expires_at=START + timedelta(days=9))
-    of_busy = f"'cmp_' || (i % {busy or campaigns_count})"
+    """Queue messages of three tenants' keys, evenly over the first `busy` campaigns."""
+    first = make_message(due_at=now - timedelta(days=1), expires_at=now + timedelta(days=9))
+    of_busy = f"'cmp_' || (i % {busy})"
     varied = ("id", "campaign_id", "fair_key")
     same = ", ".join(name for name in messages.columns.keys() if name not in varied)  # noqa: SIM118
     series = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {} - 1)"
@@ -113,7 +119,7 @@ async def fill(
     async with database.transaction() as tx:
         await insert_messages(tx, [first])
         for table in (accounts, campaigns):
-            await tx.execute(update(table).values(rate=RATE, next_slot_at=START))
+            await tx.execute(update(table).values(rate=rate, next_slot_at=now))
         names = ", ".join(name for name in campaigns.columns.keys() if name != "id")  # noqa: SIM118
         await tx.execute(
             text(

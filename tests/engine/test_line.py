@@ -154,10 +154,10 @@ async def test_answers_to_what_left_together_slow_the_account_once(stage):
         await hear(stage, refused, left_at=left_at)
     assert (await stage.account()).slow_share == 0.5
 
-    await stage.advance(1.0)
-    await hear(stage, refused, left_at=NOW + timedelta(seconds=1.5))
+    await stage.advance(2.0)
+    await hear(stage, refused, left_at=NOW + timedelta(seconds=2.5))
 
-    assert (await stage.account()).slow_share == pytest.approx(0.255)
+    assert (await stage.account()).slow_share == pytest.approx(0.26)
 
 
 async def test_stops_are_found_again_after_a_restart(stage):

@@ -189,7 +189,7 @@ async def test_receipts_of_what_left_before_slow_the_campaign_no_further(stage):
     with logged() as lines:
         await tell(stage, CROWDED, left_at=NOW + timedelta(seconds=10))
     assert lines == []
-    await tell(stage, CROWDED, left_at=NOW + timedelta(seconds=11))
+    await tell(stage, CROWDED, left_at=NOW + timedelta(seconds=12))
 
     assert (await stage.campaign()).slow_share == pytest.approx(0.275)
 

@@ -24,6 +24,8 @@ So TCP finds its rate (RFC 5681, section 3.1): down by a factor, for a queue tha
 fast, up in even steps. From the floor it takes 90 seconds: longer than a carrier's burst lasts,
 shorter than a customer's patience. The floor keeps a line moving that a misread code would stop.
 """
+SETTLED_AFTER = timedelta(seconds=1)
+"""How long after a decrease messages may still leave in slots that were given out before it."""
 
 CAP_ZONE = "America/Los_Angeles"
 """T-Mobile's daily cap of a brand starts anew at midnight there (contract 4.2)."""
@@ -63,10 +65,10 @@ class Slowing:
     def after_signal(self, *, left_at: datetime, now: datetime) -> "Slowing":
         """Return the slowing once we were asked to slow down, about what left at `left_at`.
 
-        What left before the last decrease says nothing of the pace since: a burst that comes back
-        refused slows the line once, not once for each message.
+        What had its slot before the last decrease says nothing of the pace since: a burst that
+        comes back refused slows the line once, not once for each message.
         """
-        if self.since is not None and left_at <= self.since:
+        if self.since is not None and left_at <= self.since + SETTLED_AFTER:
             return self
         return Slowing(max(SLOWEST_SHARE, SLOWED_BY * self.share_at(now)), now)
 
