@@ -202,9 +202,9 @@ async def fill(database: Database, run: Run) -> None:
 LONG = [
     Run(rate, seconds, processes, start)
     for rate, seconds, start in (
-        (0.25, 86_400.0, CLOCKS_CHANGE - timedelta(hours=12)),
-        (15.0, 3600.0, MIDNIGHT - timedelta(minutes=30)),
         (240.0, 300.0, CLOCKS_CHANGE - timedelta(seconds=100)),
+        (15.0, 3600.0, MIDNIGHT - timedelta(minutes=30)),
+        (0.25, 86_400.0, CLOCKS_CHANGE - timedelta(hours=12)),
     )
     for processes in (1, 4)
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 DRIFT_MAX = timedelta(milliseconds=100)
-"""A drift beyond this is reported (DESIGN, "Time"): as much as a slot allows, see `LATE_MAX`."""
+"""A drift beyond this is reported (DESIGN, "Time"): what a message may be late at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
