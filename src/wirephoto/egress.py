@@ -251,10 +251,10 @@ class Egress:
                 chunk = await response.content.readany()
             if not chunk:
                 return kept.getvalue()
-            sink.write(chunk)
             size += len(chunk)
             if size > wanted.body_bytes_max:
                 raise _too_large(wanted.body_bytes_max)
+            sink.write(chunk)
             elapsed_s = self._clock.monotonic() - started
             slowest = elapsed_s * self._limits.rate_bytes_per_s
             if elapsed_s > self._limits.rate_grace_s and size < slowest:

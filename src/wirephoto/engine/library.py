@@ -23,7 +23,6 @@ from wirephoto.storage.media import (
     Original,
     Rendition,
     StoredFile,
-    find_file,
     find_rendition,
     get_file,
     get_original,
@@ -32,6 +31,7 @@ from wirephoto.storage.media import (
     keep_file,
     latest_of_url,
     plan_deletions,
+    reserve_file,
     touch_original,
 )
 
@@ -291,18 +291,21 @@ class Library:
         The intention is stored first, and taken back with the file's row: bytes that a crash
         leaves without a row are deleted in time.
         """
-        async with self._database.read() as tx:
-            known = await find_file(tx, tenant_id, local.digest)
-        if known:
-            return known.id
         now = self._clock.now()
-        file = StoredFile(self._ids.new("fil", now), tenant_id, local.digest, local.size_bytes)
         async with self._database.transaction() as tx:
-            await plan_deletions(tx, [file], due_at=now + LOOK_AFTER)
+            known = await reserve_file(tx, tenant_id, local.digest, look_at=now + LOOK_AFTER)
+        if known:
+            return known
+        file = StoredFile(self._ids.new("fil", now), tenant_id, local.digest, local.size_bytes)
+        planned_at = now + LOOK_AFTER
+        async with self._database.transaction() as tx:
+            await plan_deletions(tx, [file], due_at=planned_at)
         await self._store.put(file.store_key, local.path)
         async with self._database.transaction() as tx:
             now = self._clock.now()
-            return await keep_file(tx, file, now=now, look_at=now + LOOK_AFTER)
+            return await keep_file(
+                tx, file, planned_at=planned_at, now=now, look_at=now + LOOK_AFTER
+            )
 
     async def _once(
         self,

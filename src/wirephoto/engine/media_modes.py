@@ -15,6 +15,7 @@ from wirephoto.domain.media import (
 )
 from wirephoto.domain.message import Message
 from wirephoto.domain.phone import SenderKind, sender_kind
+from wirephoto.domain.request import NOT_HOSTED
 from wirephoto.egress import Egress
 from wirephoto.engine.library import Library
 from wirephoto.errors import MediaRefused
@@ -43,7 +44,9 @@ class Checking:
         """
 
         async def look_at(media: Media) -> None:
-            assert media.url is not None, "uploads are refused where nothing is hosted"
+            if media.url is None:
+                # It was accepted while the gateway still hosted files.
+                raise MediaRefused("not_hosted", NOT_HOSTED)
             await check(Attachment(media.url, media.kind), self._egress)
 
         for place, media in enumerate(message.media):
