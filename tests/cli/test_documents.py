@@ -72,6 +72,7 @@ def test_the_command_line_is_a_typer_application():
         "demo",
         "simulate",
         "send",
+        "forecast",
         "openapi",
         "version",
         "db",

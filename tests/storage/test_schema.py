@@ -12,7 +12,6 @@ from tests.factories import NOW, make_attempt, make_message
 from tests.storage.writing import load, store
 from wirephoto.domain.message import MessageState
 from wirephoto.errors import SchemaMismatch
-from wirephoto.storage import schema_media
 from wirephoto.storage.database import open_database
 from wirephoto.storage.messages import insert_attempts
 from wirephoto.storage.migrations import CODE_REVISION, check, upgrade
@@ -35,10 +34,9 @@ from wirephoto.storage.schema import (
     tenants,
 )
 from wirephoto.storage.senders import lock_ready_campaigns
+from wirephoto.storage.tables import metadata
 from wirephoto.storage.types import from_micros, to_micros
 from wirephoto.storage.webhooks import waiting_webhooks
-
-metadata = schema_media.metadata
 
 NEWER = "zzzz"
 

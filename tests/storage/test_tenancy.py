@@ -15,28 +15,30 @@ from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
 from wirephoto.domain.media import MediaKind
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
 from wirephoto.storage.feed import FEED_START, read_feed
+from wirephoto.storage.hosting import (
+    HostedName,
+    MediaFetch,
+    insert_names,
+    list_fetches,
+    record_fetches,
+)
 from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
 from wirephoto.storage.leases import drop_lease, take_lease
 from wirephoto.storage.media import (
-    HostedName,
-    MediaFetch,
     Original,
     Rendition,
     StoredFile,
-    find_file,
     find_rendition,
     get_file,
     get_original,
     get_originals,
-    insert_names,
     insert_original,
     insert_rendition,
     keep_file,
     latest_of_url,
-    list_fetches,
     list_renditions,
     plan_deletions,
-    record_fetches,
+    reserve_file,
     touch_original,
 )
 from wirephoto.storage.messages import (
@@ -50,7 +52,21 @@ from wirephoto.storage.messages import (
     list_events,
     list_messages,
 )
-from wirephoto.storage.schema import DEFAULT_TENANT
+from wirephoto.storage.pools import (
+    HeardFrom,
+    Pool,
+    delete_pool,
+    heard_from,
+    remember_senders,
+    replace_pool,
+)
+from wirephoto.storage.schema import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_BRAND,
+    DEFAULT_CAMPAIGN,
+    DEFAULT_TENANT,
+)
+from wirephoto.storage.senders import Sender, add_sender
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.webhooks import InboundMessage, insert_inbound, list_inbound
 
@@ -212,7 +228,7 @@ async def store_their_media(tx, message_id):
         "med_1", OTHER_TENANT, "fil_1", MediaKind.IMAGE, "image/jpeg", 1, NOW, NOW, NOW
     )
     await plan_deletions(tx, [file], due_at=LATER)
-    await keep_file(tx, file, now=NOW, look_at=NOW)
+    await keep_file(tx, file, planned_at=LATER, now=NOW, look_at=NOW)
     await insert_original(tx, replace(original, url="https://x.test/", url_hash="hash"))
     await insert_rendition(tx, Rendition("fil_1", "target", OTHER_TENANT, NOW, reason="corrupt"))
     name = HostedName("n.jpg", OTHER_TENANT, message_id, 1, 0, "fil_1", "image/jpeg", LATER)
@@ -221,6 +237,14 @@ async def store_their_media(tx, message_id):
         tx, [MediaFetch("n.jpg", OTHER_TENANT, message_id, 1, 0, "GET", None, NOW)]
     )
     await take_lease(tx, OTHER_TENANT, "work", holder="them", now=NOW, until=NOW)
+
+
+async def store_their_pool(tx):
+    await add_sender(
+        tx, Sender("+12025550111", OTHER_TENANT, DEFAULT_CAMPAIGN, DEFAULT_ACCOUNT, "10dlc"), NOW
+    )
+    await replace_pool(tx, Pool("pool_1", OTHER_TENANT, "shop", ("+12025550111",), NOW))
+    await remember_senders(tx, [HeardFrom(DEFAULT_BRAND, RECIPIENT, OTHER_TENANT, "+12025550111")])
 
 
 async def store_theirs(database):
@@ -240,6 +264,7 @@ async def store_theirs(database):
         await insert_audit(tx, [AuditEntry("aud_1", OTHER_TENANT, "cli", "act", "key_1", NOW)])
         await insert_inbound(tx, inbound)
         await store_their_media(tx, message.id)
+        await store_their_pool(tx)
     return message.id, attempt.id
 
 
@@ -259,7 +284,7 @@ ASKED = {
     list_inbound: lambda tx, tenant, *_: list_inbound(
         tx, tenant, sender=None, before_id=None, limit=9
     ),
-    find_file: lambda tx, tenant, *_: find_file(tx, tenant, "digest"),
+    reserve_file: lambda tx, tenant, *_: reserve_file(tx, tenant, "digest", look_at=LATER),
     get_file: lambda tx, tenant, *_: get_file(tx, tenant, "fil_1"),
     get_original: lambda tx, tenant, *_: get_original(tx, tenant, "med_1"),
     get_originals: lambda tx, tenant, *_: get_originals(tx, tenant, ["med_1"]),
@@ -272,6 +297,8 @@ ASKED = {
         tx, tenant, "work", holder="us", now=NOW, until=LATER
     ),
     drop_lease: lambda tx, tenant, *_: drop_lease(tx, tenant, "work", holder="them"),
+    heard_from: lambda tx, tenant, *_: heard_from(tx, tenant, [RECIPIENT]),
+    delete_pool: lambda tx, tenant, *_: delete_pool(tx, tenant, "shop"),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }
 

@@ -8,7 +8,18 @@ import sys
 import typer
 
 from wirephoto import __version__
-from wirephoto.cli import audit, database, demo, documents, keys, media, send, serve, simulate
+from wirephoto.cli import (
+    audit,
+    database,
+    demo,
+    documents,
+    forecast,
+    keys,
+    media,
+    send,
+    serve,
+    simulate,
+)
 from wirephoto.errors import SettingsInvalid, StorageUnavailable, WirephotoError
 
 app = typer.Typer(
@@ -24,6 +35,7 @@ app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("send")(send.send)
 app.command("audit")(audit.audit)
+app.command("forecast")(forecast.forecast)
 app.command("openapi")(documents.openapi)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")

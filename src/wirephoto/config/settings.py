@@ -102,6 +102,12 @@ class Settings(BaseSettings):
         ge=0.01,
         le=100_000,
     )
+    pool_sticky_waits: bool = _setting(
+        "WIREPHOTO_POOL_STICKY_WAITS",
+        False,
+        "Whether who has heard from a sender of a pool waits for it while it is paused, instead of"
+        " hearing from another",
+    )
     account_rate: float = _setting(
         "WIREPHOTO_ACCOUNT_RATE",
         30.0,

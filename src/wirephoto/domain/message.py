@@ -162,6 +162,14 @@ class Message:
     final_at: datetime | None = None
     duplicate_possible: bool = False
     receipt_overdue: bool = False
+    fair_key: str = ""
+    """Whose message it is where several share a campaign: each gets its turn."""
+    weight: int = 1
+    """Slots of its campaign that it takes."""
+    ordered: bool = False
+    """It leaves after all earlier ordered messages to its recipient."""
+    expected_at: datetime | None = None
+    """When it was expected to leave, at its acceptance."""
 
     def move_to(
         self,

@@ -1,7 +1,6 @@
-"""Every table, once, as SQLAlchemy Core metadata.
+"""Every table, once, as SQLAlchemy Core metadata; `tables` has those of other modules as well.
 
-Every row belongs to a tenant. Captions, numbers and raw bodies sit in columns that redaction can
-null.
+Every row belongs to a tenant. Captions, numbers and raw bodies stand where redaction can null them.
 """
 
 from sqlalchemy import (
@@ -50,7 +49,6 @@ schema_version = Table(
     Column("code_revision_min", Integer, nullable=False),
 )
 """The oldest code revision that may use this schema (`migrations.CODE_REVISION`)."""
-
 tenants = Table(
     "tenants",
     metadata,
@@ -66,6 +64,8 @@ brands = Table(
     tenant_column(),
     Column("name", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("provider_id", Text),  # at the provider's registration
+    Column("daily_cap", Integer),  # messages to T-Mobile from midnight to midnight, Pacific
 )
 
 accounts = Table(
@@ -82,6 +82,8 @@ accounts = Table(
     Column("probes", Integer, nullable=False, server_default=text("0")),
     Column("fault_at", Instant),  # when the fault was last seen
     Column("stop_proof", Text),  # what shows that it is gone
+    Column("slow_share", Double, nullable=False, server_default=text("1")),  # of the rate
+    Column("slowed_at", Instant),  # when it was that slow; it recovers from then on
 )
 
 campaigns = Table(
@@ -92,7 +94,7 @@ campaigns = Table(
     Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
     Column("brand_id", Text, ForeignKey("brands.id"), nullable=False),
     Column("name", Text, nullable=False),
-    Column("rate", Double, nullable=False),  # messages per second, all its senders together
+    Column("rate", Double, nullable=False),  # messages per second, all senders together
     Column("next_slot_at", Instant, nullable=False),
     Column("stopped_at", Instant),
     Column("stop_reason", Text),
@@ -101,6 +103,11 @@ campaigns = Table(
     Column("probes", Integer, nullable=False, server_default=text("0")),
     Column("fault_at", Instant),
     Column("stop_proof", Text),
+    Column("slow_share", Double, nullable=False, server_default=text("1")),
+    Column("slowed_at", Instant),
+    Column("fair_after", Text),  # whose messages were served last
+    Column("provider_id", Text),
+    Column("att_class", Text),
     Index(None, "account_id"),
 )
 
@@ -112,6 +119,9 @@ senders = Table(
     Column("campaign_id", Text, ForeignKey("campaigns.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("paused_at", Instant),
+    Column("pause_reason", Text),
+    Index(None, "campaign_id"),
 )
 
 api_keys = Table(
@@ -141,6 +151,7 @@ contacts = Table(
     Column("network_code", Text),
     Column("zone", Text),
     Column("state", String(2)),
+    Column("last_sender", Text),
 )
 
 opt_outs = Table(
@@ -194,6 +205,10 @@ messages = Table(
     Column("submitted_at", Instant),
     Column("final_at", Instant),
     Column("resends", SmallInteger, nullable=False, server_default=text("0")),
+    Column("fair_key", Text, nullable=False, server_default=text("''")),
+    Column("weight", SmallInteger, nullable=False, server_default=text("1")),  # slots it takes
+    Column("ordered", Boolean, nullable=False, server_default=text("false")),
+    Column("expected_at", Instant),
     Index(None, "tenant_id", "recipient", "id"),
 )
 

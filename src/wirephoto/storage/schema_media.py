@@ -12,8 +12,7 @@ from sqlalchemy import (
     text,
 )
 
-from wirephoto.storage.schema import metadata as metadata
-from wirephoto.storage.schema import tenant_column
+from wirephoto.storage.schema import metadata, tenant_column
 from wirephoto.storage.types import Instant, Json, Sequence
 
 files = Table(

@@ -25,6 +25,7 @@ from wirephoto.domain.pacing import Pace
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
+    DEFAULT_BRAND,
     DEFAULT_CAMPAIGN,
     accounts,
     campaigns,
@@ -54,6 +55,9 @@ class Sender:
     campaign_id: str
     account_id: str
     kind: str
+    brand_id: str = DEFAULT_BRAND
+    available: bool = True
+    """Neither the sender nor its campaign is paused or stopped."""
 
 
 @across_tenants("a line serves all its account's tenants")
@@ -224,7 +228,9 @@ async def add_sender(tx: Transaction, sender: Sender, now: datetime) -> None:
 @across_tenants("loaded once for the whole process; each sender carries its tenant")
 async def load_senders(tx: Transaction) -> list[Sender]:
     """Return every sender."""
-    query = select(senders, campaigns.c.account_id).join(campaigns)
+    query = select(
+        senders, campaigns.c.account_id, campaigns.c.brand_id, campaigns.c.stopped_at
+    ).join(campaigns)
     return [
         Sender(
             number=row.number,
@@ -232,6 +238,8 @@ async def load_senders(tx: Transaction) -> list[Sender]:
             campaign_id=row.campaign_id,
             account_id=row.account_id,
             kind=row.kind,
+            brand_id=row.brand_id,
+            available=row.paused_at is None and row.stopped_at is None,
         )
         for row in await tx.execute(query.order_by(senders.c.number))
     ]

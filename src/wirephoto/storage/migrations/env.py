@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from wirephoto.storage import schema_media
+from wirephoto.storage.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=schema_media.metadata,
+    target_metadata=metadata,
     render_as_batch=False,
 )
 context.run_migrations()
