@@ -29,7 +29,7 @@ def media(database, clock, tmp_path):
     yield made
     left = [path.name for folder in tmp_path.glob("wirephoto-*") for path in folder.iterdir()]
     made.scratch.close()
-    assert set(left) <= {"lock"}
+    assert left == []
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tests.factories import NOW
 from tests.library import FakeFitter, make_media
 from wirephoto.domain.media import FRESH_BY_DEFAULT, Media, MediaKind, Target
 from wirephoto.egress import Egress
-from wirephoto.engine.library import LEASE, LEASE_POLL_S
-from wirephoto.errors import MediaMissing, MediaRefused
+from wirephoto.engine.once import LEASE, LEASE_POLL_S
+from wirephoto.errors import MediaRefused
 from wirephoto.media.scratch import PREFIX
 from wirephoto.storage.leases import take_lease
 from wirephoto.storage.schema import DEFAULT_TENANT
@@ -66,7 +66,7 @@ def parts(stage, tmp_path):
     left = {path.name for folder in tmp_path.glob(f"{PREFIX}*") for path in folder.iterdir()}
     for part in made:
         part.scratch.close()
-    assert left <= {"lock"}
+    assert left == set()
     assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
@@ -332,14 +332,62 @@ async def test_use_is_noted(stage, parts, tmp_path):
 
 
 async def test_bytes_that_somebody_deleted_are_no_other_picture(stage, parts, tmp_path):
-    """It is a fault of the store, told as one, and nothing is left behind."""
+    """The customer hears what to do, and the same file can be uploaded again."""
     part = parts()
     large = await upload(part, tmp_path)
     async with stage.database.read() as tx:
         row = (await tx.execute(select(files))).one()
     await part.store.delete([f"{row.tenant_id}/{row.id}.{row.digest}"])
 
-    with pytest.raises(MediaMissing):
+    with pytest.raises(MediaRefused) as refused:
         await part.library.prepared(large, TARGET)
+    again = await upload(part, tmp_path)
 
+    assert refused.value.reason == "upload_gone"
     assert await count(stage, renditions) == 0
+    assert (await part.library.prepared(again, TARGET)).fitting.sent.size_bytes == 1000
+
+
+async def test_fetched_bytes_that_were_lost_are_fetched_again(stage, parts, site):
+    """Nobody has to do anything about it."""
+    part = parts()
+    found = await original(part, site)
+    async with stage.database.read() as tx:
+        row = (await tx.execute(select(files))).one()
+    await part.store.delete([f"{row.tenant_id}/{row.id}.{row.digest}"])
+    with pytest.raises(MediaRefused) as refused:
+        await part.library.prepared(found, TARGET)
+
+    again = await original(part, site)
+
+    assert (refused.value.reason, refused.value.retryable) == ("unreachable", True)
+    assert (await part.library.prepared(again, TARGET)).fitting.sent.size_bytes == 1000
+    assert len(site.requests) == 2
+
+
+async def test_a_server_that_fails_costs_those_who_wait_one_try(stage, parts, site):
+    """A thousand messages that wait thirty seconds each, one after the other, take all night."""
+
+    async def answer(_request):
+        return web.Response(status=503)
+
+    site.answer = answer
+    part = parts()
+
+    results = await asyncio.gather(
+        *[original(part, site) for _ in range(20)], return_exceptions=True
+    )
+
+    assert {result.reason for result in results} == {"unreachable"}
+    assert len(site.requests) == 1
+    with pytest.raises(MediaRefused):
+        await original(part, site)
+    assert len(site.requests) == 2
+
+
+@pytest.mark.parametrize("claimed", ["text/html; charset=x", "a\r\nb: c", "x" * 500, "", None])
+async def test_a_type_that_is_none_is_not_passed_on(parts, tmp_path, claimed):
+    """It would be a header of ours one day."""
+    kept = await upload(parts(), tmp_path, b"unknown", claimed)
+
+    assert kept.media_type == "application/octet-stream"

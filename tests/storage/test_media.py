@@ -154,7 +154,7 @@ async def test_a_file_that_is_there_is_left_alone_for_a_while(database):
     async with database.transaction() as tx:
         found = await reserve_file(tx, DEFAULT_TENANT, file.digest, look_at=NOW + 9 * SECOND)
 
-    assert found == file.id
+    assert found == file
     async with database.read() as tx:
         look_at = (await tx.execute(select(files.c.look_at))).scalar_one()
         assert await get_file(tx, DEFAULT_TENANT, file.id) == file

@@ -29,6 +29,7 @@ from wirephoto.storage.media import (
     Rendition,
     StoredFile,
     find_rendition,
+    forget_file,
     get_file,
     get_original,
     get_originals,
@@ -285,6 +286,7 @@ ASKED = {
         tx, tenant, sender=None, before_id=None, limit=9
     ),
     reserve_file: lambda tx, tenant, *_: reserve_file(tx, tenant, "digest", look_at=LATER),
+    forget_file: lambda tx, tenant, *_: forget_file(tx, tenant, "fil_1"),
     get_file: lambda tx, tenant, *_: get_file(tx, tenant, "fil_1"),
     get_original: lambda tx, tenant, *_: get_original(tx, tenant, "med_1"),
     get_originals: lambda tx, tenant, *_: get_originals(tx, tenant, ["med_1"]),

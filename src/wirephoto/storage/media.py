@@ -97,16 +97,29 @@ class Need:
 
 async def reserve_file(
     tx: Transaction, tenant_id: str, digest: str, *, look_at: datetime
-) -> str | None:
-    """Return the id of the tenant's file with these bytes; it is left alone until `look_at`."""
+) -> StoredFile | None:
+    """Return the tenant's file with these bytes; it is left alone until `look_at`."""
     reserved = await tx.execute(
         update(files)
         .where(files.c.tenant_id == tenant_id, files.c.digest == digest)
         .values(look_at=look_at)
-        .returning(files.c.id)
+        .returning(files)
     )
-    file_id: str | None = reserved.scalar_one_or_none()
-    return file_id
+    row = reserved.one_or_none()
+    return _file(row) if row else None
+
+
+async def forget_file(tx: Transaction, tenant_id: str, file_id: str) -> int:
+    """Part originals from a file whose bytes are lost; return how many.
+
+    Uploads are gone then, and what an address held is fetched again.
+    """
+    parted = await tx.execute(
+        update(media)
+        .where(media.c.tenant_id == tenant_id, media.c.file_id == file_id)
+        .values(file_id=None)
+    )
+    return parted.rowcount
 
 
 async def get_file(tx: Transaction, tenant_id: str, file_id: str) -> StoredFile | None:
