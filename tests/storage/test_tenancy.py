@@ -61,6 +61,15 @@ from wirephoto.storage.pools import (
     remember_senders,
     replace_pool,
 )
+from wirephoto.storage.registrations import (
+    StoredBrand,
+    StoredCampaign,
+    load_registrations,
+    lock_registrations,
+    save_brands,
+    save_campaigns,
+    save_senders,
+)
 from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
     DEFAULT_BRAND,
@@ -248,6 +257,27 @@ async def store_their_pool(tx):
     await remember_senders(tx, [HeardFrom(DEFAULT_BRAND, RECIPIENT, OTHER_TENANT, "+12025550111")])
 
 
+async def store_their_senders(tx):
+    brand, campaign = "brd_theirs", "cmp_theirs"
+    await save_brands(tx, [StoredBrand(brand, OTHER_TENANT, "b", "B1", 2000)], NOW)
+    row = StoredCampaign(campaign, OTHER_TENANT, DEFAULT_ACCOUNT, brand, "c", "C1", 1.0, "A")
+    await save_campaigns(tx, [row], NOW)
+    await save_senders(
+        tx, [Sender("+12025550188", OTHER_TENANT, campaign, DEFAULT_ACCOUNT, "10dlc")], NOW
+    )
+
+
+def are_theirs(stored):
+    """Tell whether every kind of row of `store_their_senders` is there; none may come alone."""
+    found = {
+        any(brand.id == "brd_theirs" for brand in stored.brands),
+        any(campaign.id == "cmp_theirs" for campaign in stored.campaigns),
+        bool(stored.senders),
+    }
+    assert len(found) == 1
+    return found.pop()
+
+
 async def store_theirs(database):
     """Store one row of each kind for another tenant; return its ids."""
     await add_tenant(database)
@@ -266,7 +296,12 @@ async def store_theirs(database):
         await insert_inbound(tx, inbound)
         await store_their_media(tx, message.id)
         await store_their_pool(tx)
+        await store_their_senders(tx)
     return message.id, attempt.id
+
+
+async def registrations_of(query, tx, tenant):
+    return are_theirs(await query(tx, tenant, DEFAULT_ACCOUNT))
 
 
 ASKED = {
@@ -301,6 +336,8 @@ ASKED = {
     drop_lease: lambda tx, tenant, *_: drop_lease(tx, tenant, "work", holder="them"),
     heard_from: lambda tx, tenant, *_: heard_from(tx, tenant, [RECIPIENT]),
     delete_pool: lambda tx, tenant, *_: delete_pool(tx, tenant, "shop"),
+    load_registrations: lambda tx, tenant, *_: registrations_of(load_registrations, tx, tenant),
+    lock_registrations: lambda tx, tenant, *_: registrations_of(lock_registrations, tx, tenant),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }
 

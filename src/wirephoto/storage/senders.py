@@ -204,12 +204,16 @@ async def stopped_lines(tx: Transaction) -> list[tuple[str, Line]]:
 
 @across_tenants("the settings of the one default account and campaign")
 async def set_default_rates(tx: Transaction, *, account_rate: float, sender_rate: float) -> None:
-    """Bring the default account and campaign to the rates that the settings say."""
-    for table, id_, rate in (
-        (accounts, DEFAULT_ACCOUNT, account_rate),
-        (campaigns, DEFAULT_CAMPAIGN, sender_rate),
-    ):
-        await tx.execute(update(table).where(table.c.id == id_).values(rate=rate))
+    """Bring the default account and campaign to the rates that the settings say.
+
+    A campaign that is known by its registration has the rate of that, which knows better.
+    """
+    account = update(accounts).where(accounts.c.id == DEFAULT_ACCOUNT)
+    campaign = update(campaigns).where(
+        campaigns.c.id == DEFAULT_CAMPAIGN, campaigns.c.provider_id.is_(None)
+    )
+    await tx.execute(account.values(rate=account_rate))
+    await tx.execute(campaign.values(rate=sender_rate))
 
 
 async def add_sender(tx: Transaction, sender: Sender, now: datetime) -> None:
