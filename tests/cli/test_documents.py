@@ -79,4 +79,5 @@ def test_the_command_line_is_a_typer_application():
         "audit",
         "keys",
         "media",
+        "senders",
     }

@@ -17,6 +17,7 @@ from wirephoto.cli import (
     keys,
     media,
     send,
+    senders,
     serve,
     simulate,
 )
@@ -40,6 +41,7 @@ app.command("openapi")(documents.openapi)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(media.app, name="media")
+app.add_typer(senders.app, name="senders")
 
 
 @app.command("version")
