@@ -85,8 +85,10 @@ async def load_registrations(tx: Transaction, tenant_id: str, account_id: str) -
             _read(row, StoredCampaign)
             for row in await tx.execute(of_campaigns.order_by(campaigns.c.id))
         ),
+        # Only what a registration decides: whether one may send just now is not of it.
         senders=tuple(
-            _read(row, Sender) for row in await tx.execute(of_senders.order_by(senders.c.number))
+            Sender(row.number, row.tenant_id, row.campaign_id, row.account_id, row.kind)
+            for row in await tx.execute(of_senders.order_by(senders.c.number))
         ),
     )
 
