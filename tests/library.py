@@ -81,9 +81,10 @@ async def kept_media(database: Database, number: int = 1) -> Prepared:
     """Return media that is stored, and made ready without any steps."""
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     file = StoredFile(f"fil_{number}", DEFAULT_TENANT, digest, 40_000)
+    later = NOW + timedelta(hours=1)
     async with database.transaction() as tx:
-        await plan_deletions(tx, [file], due_at=NOW + timedelta(hours=1))
-        await keep_file(tx, file, now=NOW, look_at=NOW + timedelta(hours=1))
+        await plan_deletions(tx, [file], due_at=later)
+        await keep_file(tx, file, planned_at=later, now=NOW, look_at=later)
         await insert_original(
             tx,
             Original(

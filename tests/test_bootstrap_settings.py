@@ -3,14 +3,17 @@
 import pytest
 from sqlalchemy import select
 
-from tests.factories import PICTURE, RECIPIENT, SENDER, send_request
+from tests.factories import NOW, PICTURE, RECIPIENT, SENDER, make_message, send_request
 from tests.gateway import FakeProvider, running, settings_of
+from tests.library import kept_media
 from tests.virtual_clock import VirtualClock
 from wirephoto.bootstrap import Gateway
 from wirephoto.clock import SystemClock
 from wirephoto.config import Role
 from wirephoto.errors import SettingsInvalid
 from wirephoto.storage.database import open_database
+from wirephoto.storage.media import Need, insert_needs
+from wirephoto.storage.messages import insert_messages
 from wirephoto.storage.schema import accounts, campaigns
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -153,3 +156,55 @@ async def test_what_the_settings_say_of_messages_is_done(database_url):
     assert message["expires_at"] == "2026-03-04T17:00:00Z"
     assert outside.status_code == 422
     assert simple.status_code == 202
+
+
+@on_sqlite
+async def test_files_that_wait_need_an_address(database_url):
+    """Without it the provider would be told an address that nobody answers."""
+    async with running(settings_of(database_url), provider=FakeProvider()) as (gateway, _):
+        prepared = await kept_media(gateway.database)
+        message = make_message()
+        async with gateway.database.transaction() as tx:
+            await insert_messages(tx, [message])
+            need = Need(message.id, 0, message.tenant_id, prepared.media_id, prepared.file_id, NOW)
+            await insert_needs(tx, [need])
+
+    gateway = Gateway(settings_of(database_url), clock=SystemClock())
+    with pytest.raises(SettingsInvalid, match="PUBLIC_URL: is missing; messages wait"):
+        await gateway.start()
+    await gateway.stop()
+
+
+async def test_processes_with_different_stores_are_told_apart(database_url, tmp_path):
+    """One would give out names of files that the other does not have."""
+    hosting = {"media": "convert", "public_url": "https://gateway.example"}
+    first = settings_of(database_url, media_store=str(tmp_path / "a"), **hosting)
+    other = settings_of(database_url, media_store=str(tmp_path / "b"), **hosting)
+    async with running(first, provider=FakeProvider()):
+        pass
+    async with running(first, provider=FakeProvider()):
+        pass
+
+    gateway = Gateway(other, clock=SystemClock(), provider=FakeProvider())
+    if not gateway.database.is_postgres:
+        await gateway.start()  # one process has one store
+    else:
+        with pytest.raises(SettingsInvalid, match="WIREPHOTO_MEDIA_STORE: is not the store"):
+            await gateway.start()
+    await gateway.stop()
+
+
+@on_sqlite
+async def test_a_store_that_cannot_be_written_is_found_at_the_start(database_url, tmp_path):
+    """Not with the first picture."""
+    (tmp_path / "file").touch()
+    settings = settings_of(
+        database_url,
+        media="convert",
+        public_url="https://gateway.example",
+        media_store=str(tmp_path / "file" / "below"),
+    )
+    gateway = Gateway(settings, clock=SystemClock(), provider=FakeProvider())
+    with pytest.raises(SettingsInvalid, match="WIREPHOTO_MEDIA_STORE: the media store cannot be"):
+        await gateway.start()
+    await gateway.stop()

@@ -11,7 +11,7 @@ holds the detail; it is for the operator's log and must not be handed on.
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -63,6 +63,8 @@ class Validators:
 
 
 NO_VALIDATORS = Validators()
+VALIDATOR_CHARS_MAX = 500
+"""The longest validator that is kept; real ones have some dozens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,9 @@ class Egress:
                 content_length=response.content_length,
                 body=b"" if unchanged else await self._body(response, wanted),
                 unchanged=unchanged,
-                validators=Validators(headers.get("ETag"), headers.get("Last-Modified")),
+                validators=Validators(
+                    _validator(headers, "ETag"), _validator(headers, "Last-Modified")
+                ),
                 cache_control=headers.get("Cache-Control"),
             )
 
@@ -251,10 +255,10 @@ class Egress:
                 chunk = await response.content.readany()
             if not chunk:
                 return kept.getvalue()
-            sink.write(chunk)
             size += len(chunk)
             if size > wanted.body_bytes_max:
                 raise _too_large(wanted.body_bytes_max)
+            sink.write(chunk)
             elapsed_s = self._clock.monotonic() - started
             slowest = elapsed_s * self._limits.rate_bytes_per_s
             if elapsed_s > self._limits.rate_grace_s and size < slowest:
@@ -345,6 +349,13 @@ def _check_head(response: aiohttp.ClientResponse, body_bytes_max: int) -> None:
 def _conditions(known: Validators) -> dict[str, str]:
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
     return {name: value for name, value in conditions.items() if value is not None}
+
+
+def _validator(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a validator that can be kept and sent back: without one the file is fetched again."""
+    value = headers.get(name, "")
+    storable = value.isascii() and value.isprintable() and len(value) <= VALIDATOR_CHARS_MAX
+    return value if value and storable else None
 
 
 def _content_type(response: aiohttp.ClientResponse) -> str | None:

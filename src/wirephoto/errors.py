@@ -11,6 +11,7 @@ WirephotoError
 ├── WorkerFailed          no media worker could tell what becomes of a file: try again
 ├── WebhookUnverified     a webhook that is not provably the provider's
 ├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
+├── AccountUnavailable    the provider does not tell what the account has
 └── StorageError
     ├── SchemaMismatch    the database and this code do not fit together
     ├── StorageUnavailable  the database cannot be reached now: try again
@@ -142,6 +143,21 @@ class ReportsUnavailable(WirephotoError):
         super().__init__(f"the provider's records are unavailable: {explained}")
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class AccountUnavailable(WirephotoError):
+    """The provider does not tell what the account has: its numbers or its 10DLC registration.
+
+    `asked` is what it was asked for; `reason` is `unauthorized` or `forbidden` (the account may
+    not ask, until somebody changes that), `refused` (the question), `rate_limited`, `unreachable`,
+    `unreadable` (the answer) or `too_much` (more than is read). `detail` is for people.
+    """
+
+    def __init__(self, asked: str, reason: str, *, detail: str = "") -> None:
+        explained = f"{reason} ({detail})" if detail else reason
+        super().__init__(f"the provider does not tell the account's {asked}: {explained}")
+        self.asked = asked
+        self.reason = reason
 
 
 class StorageError(WirephotoError):

@@ -21,6 +21,8 @@ from wirephoto.api.services import MediaServices, Services, WebhookSettings
 from wirephoto.clock import Clock
 from wirephoto.domain.message import Category
 from wirephoto.domain.request import RequestRules
+from wirephoto.engine.drafting import Drafting
+from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
 from wirephoto.storage.batch import GroupCommit
@@ -48,12 +50,13 @@ def make_app(
     It hosts files where a test hands in `media`.
     """
     commits, ids = GroupCommit(database), make_ids()
-    submissions = Submissions(
-        commits=commits,
+    directory, outlook = SenderDirectory(database, clock), Outlook(database, clock)
+    drafting = Drafting(
+        database=database,
         clock=clock,
         ids=ids,
-        database=database,
-        directory=SenderDirectory(database, clock),
+        directory=directory,
+        outlook=outlook,
         rules=RequestRules(
             default_sender=SENDER,
             default_category=Category.TRANSACTIONAL,
@@ -70,9 +73,12 @@ def make_app(
             clock=clock,
             ids=ids,
             keys=Keys(database, clock, first_key=KEY),
-            submissions=submissions,
+            drafting=drafting,
+            directory=directory,
+            submissions=Submissions(commits=commits, clock=clock, ids=ids, drafting=drafting),
             webhooks=WebhookSettings(DEFAULT_ACCOUNT, DEFAULT_TENANT, **webhooks),
             media=media or make_media(database, clock, Path(tempfile.gettempdir()), hosts=False),
+            outlook=outlook,
             sync_wait=sync_wait,
             roles=frozenset({"api"}),
             failing_duties=list,

@@ -14,6 +14,7 @@ from wirephoto.storage.schema import DEFAULT_TENANT
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 UUID = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
+MEDIA_FIELDS = ("url", "upload", "kind", "media_id", "fitting")
 
 
 async def test_a_message_is_stored_before_it_is_accepted(client, database):
@@ -32,9 +33,7 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "to": RECIPIENT,
         "from": SENDER,
         "text": "A cat",
-        "media": [
-            {"url": PICTURE, "upload": None, "kind": "image", "media_id": None, "fitting": None}
-        ],
+        "media": [dict.fromkeys(MEDIA_FIELDS) | {"url": PICTURE, "kind": "image"}],
         "category": "transactional",
         "priority": "normal",
         "reference": "order-7",
@@ -47,6 +46,8 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "message_uuid": None,
         "duplicate_possible": False,
         "receipt_overdue": False,
+        "warnings": [],
+        "expected_at": accepted["expected_at"],
         "due_at": "2026-03-04T15:00:00Z",
         "expires_at": "2026-03-05T15:00:00Z",
         "created_at": "2026-03-04T15:00:00Z",

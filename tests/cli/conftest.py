@@ -101,7 +101,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         env_file = Path(simulator.until(r"--env-file '?([^']+?)'?\s*$"))
         elsewhere = tmp_path_factory.mktemp("elsewhere")
         serve = ["serve", "--port", port, "--env-file", env_file]
-        with started(*serve, folder=elsewhere, WIREPHOTO_API_KEY=key) as gateway:
+        known = {"WIREPHOTO_API_KEY": key, "PUBLIC_URL": url}
+        with started(*serve, folder=elsewhere, **known) as gateway:
             gateway.until(re.escape(url))
             yield Served(url, key, env_file, simulator_url, gateway)
             assert gateway.end(signal.SIGTERM) == 0

@@ -72,10 +72,12 @@ def test_the_command_line_is_a_typer_application():
         "demo",
         "simulate",
         "send",
+        "forecast",
         "openapi",
         "version",
         "db",
         "audit",
         "keys",
         "media",
+        "senders",
     }

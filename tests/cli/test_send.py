@@ -1,5 +1,7 @@
 """`wirephoto send`: one picture through a gateway that runs, followed to the carrier's word."""
 
+from importlib import resources
+
 import pytest
 
 from wirephoto.cli.client import NO_GATEWAY
@@ -30,6 +32,30 @@ def test_a_picture_is_sent_and_its_id_printed(send, picture):
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("msg_")
     assert said.out.count("\n") == 1
+
+
+def test_a_file_is_uploaded_and_sent(send, tmp_path):
+    """What people have is a file, not an address."""
+    file = tmp_path / "my cat.jpg"
+    file.write_bytes(resources.files("wirephoto.simulator").joinpath("sample.jpg").read_bytes())
+
+    said = send(RECIPIENT, file, "--caption", "A cat", "--wait")
+
+    assert (said.code, said.err) == (0, "")
+    assert "delivered" in said.out
+
+
+def test_a_file_that_cannot_be_sent_is_refused(send, tmp_path):
+    """What is missing before anything is asked, what is empty by the gateway."""
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+
+    missing, refused = send(RECIPIENT, tmp_path / "none.jpg"), send(RECIPIENT, empty)
+
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err.endswith("none.jpg: is neither a file here nor an address\n")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("file: ")
 
 
 def test_waiting_ends_with_the_carriers_word(send, picture):

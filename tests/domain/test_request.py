@@ -28,7 +28,7 @@ MOMENT = timedelta(microseconds=1)
 
 def check(rules=RULES, senders=(SENDER,), live=True, **changes):
     request = msgspec.convert(send_request(**({"to": REAL} | changes)), MessageRequest)
-    return check_request(request, rules, senders=senders, uploads={}, live=live, now=NOW)
+    return check_request(request, rules, senders=senders, pools=(), uploads={}, live=live, now=NOW)
 
 
 def faults(**changes):

@@ -15,12 +15,13 @@ from wirephoto.domain.api_key import Scope
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Category, Message, MessageState, Priority
 from wirephoto.domain.request import MediaRequest, MessageRequest, RequestRules
+from wirephoto.engine.drafting import Caller, Drafting
+from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import (
     ROUTE_SIMPLE,
     Answered,
     BatchItem,
-    Caller,
     KeyConflict,
     Submissions,
     Submitted,
@@ -48,15 +49,16 @@ RUNNING_S = 15.0
 
 
 def make_submissions(stage: Stage, *, checked: bool = True) -> Submissions:
-    return Submissions(
-        commits=stage.commits,
+    drafting = Drafting(
+        database=stage.database,
         clock=stage.clock,
         ids=stage.ids,
         directory=SenderDirectory(stage.database, stage.clock),
+        outlook=Outlook(stage.database, stage.clock),
         rules=RULES,
-        database=stage.database,
         media_is_prepared=checked,
     )
+    return Submissions(commits=stage.commits, clock=stage.clock, ids=stage.ids, drafting=drafting)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.media.wayward_worker import COMMAND
+from tests.processes import SOURCE
 from wirephoto.domain.media import MediaKind, MediaLimits, Target
 from wirephoto.media.job import (
     Answer,
@@ -23,6 +24,7 @@ from wirephoto.media.job import (
     to_line,
 )
 
+ROOT = Path(__file__).parents[2]
 TARGET = Target(MediaKind.IMAGE, bytes_max=100_000)
 LIMITS = MediaLimits(worker_bytes_max=300_000_000, cpu_s=5.0, wall_s=10.0)
 
@@ -39,6 +41,7 @@ def ask(tmp_path: Path) -> Ask:
             ["sh", "-c", f'{shell} && exec "$@"', "sh", *COMMAND],
             input=b"".join(to_line(job) for job in jobs),
             stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (SOURCE, ROOT)))},
             timeout=60,
             check=False,
         )

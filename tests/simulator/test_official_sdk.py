@@ -110,3 +110,19 @@ async def test_the_official_sdk_repeats_what_was_accepted(sdk):
         await sdk.send(MmsText(text="x", to="12125550136", from_="12015550100", client_ref="r"))
 
     assert sdk.simulator.ledger.repeated_client_refs() == {"r": 10}
+
+
+async def test_it_lists_the_numbers_of_the_account(sdk, credentials):
+    """The SDK's own model of a number must fit; it asks the other host with key and secret."""
+    client = Vonage(
+        Auth(api_key=credentials.api_key, api_secret=credentials.api_secret),
+        HttpClientOptions(rest_host=sdk.client.http_client.api_host, timeout=5),
+    )
+
+    async with asyncio.timeout(10):
+        numbers, count, _ = await asyncio.to_thread(client.numbers.list_owned_numbers)
+    client.http_client._session.close()
+
+    assert count == 4
+    assert (numbers[0].msisdn, numbers[0].features) == ("12025550100", ["SMS", "VOICE", "MMS"])
+    assert numbers[0].app_id == credentials.application_id

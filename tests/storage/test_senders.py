@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from tests.factories import NOW, SENDER, make_message
 from tests.storage.writing import add_campaign, store
@@ -209,6 +209,18 @@ async def test_another_number_in_the_settings_is_another_sender(database):
 
     async with database.read() as tx:
         assert [sender.number for sender in await load_senders(tx)] == [SENDER, "+12025550101"]
+
+
+async def test_a_registered_campaign_keeps_the_rate_of_its_registration(database):
+    """WIREPHOTO_SENDER_RATE is a guess until the registration is read; it must not come back."""
+    registered = update(campaigns).where(campaigns.c.id == DEFAULT_CAMPAIGN)
+    async with database.transaction() as tx:
+        await tx.execute(registered.values(provider_id="CA7F001", rate=40.0))
+
+    await configure(database, own_sender())
+
+    assert (await line_of(database, campaigns, DEFAULT_CAMPAIGN)).pace.rate == 40.0
+    assert (await line_of(database, accounts, DEFAULT_ACCOUNT)).pace.rate == 12.5
 
 
 async def test_a_new_setting_does_not_move_a_slot(database):

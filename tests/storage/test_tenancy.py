@@ -15,28 +15,31 @@ from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
 from wirephoto.domain.media import MediaKind
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
 from wirephoto.storage.feed import FEED_START, read_feed
+from wirephoto.storage.hosting import (
+    HostedName,
+    MediaFetch,
+    insert_names,
+    list_fetches,
+    record_fetches,
+)
 from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
 from wirephoto.storage.leases import drop_lease, take_lease
 from wirephoto.storage.media import (
-    HostedName,
-    MediaFetch,
     Original,
     Rendition,
     StoredFile,
-    find_file,
     find_rendition,
+    forget_file,
     get_file,
     get_original,
     get_originals,
-    insert_names,
     insert_original,
     insert_rendition,
     keep_file,
     latest_of_url,
-    list_fetches,
     list_renditions,
     plan_deletions,
-    record_fetches,
+    reserve_file,
     touch_original,
 )
 from wirephoto.storage.messages import (
@@ -50,7 +53,30 @@ from wirephoto.storage.messages import (
     list_events,
     list_messages,
 )
-from wirephoto.storage.schema import DEFAULT_TENANT
+from wirephoto.storage.pools import (
+    HeardFrom,
+    Pool,
+    delete_pool,
+    heard_from,
+    remember_senders,
+    replace_pool,
+)
+from wirephoto.storage.registrations import (
+    StoredBrand,
+    StoredCampaign,
+    load_registrations,
+    lock_registrations,
+    save_brands,
+    save_campaigns,
+    save_senders,
+)
+from wirephoto.storage.schema import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_BRAND,
+    DEFAULT_CAMPAIGN,
+    DEFAULT_TENANT,
+)
+from wirephoto.storage.senders import Sender, add_sender
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.webhooks import InboundMessage, insert_inbound, list_inbound
 
@@ -212,7 +238,7 @@ async def store_their_media(tx, message_id):
         "med_1", OTHER_TENANT, "fil_1", MediaKind.IMAGE, "image/jpeg", 1, NOW, NOW, NOW
     )
     await plan_deletions(tx, [file], due_at=LATER)
-    await keep_file(tx, file, now=NOW, look_at=NOW)
+    await keep_file(tx, file, planned_at=LATER, now=NOW, look_at=NOW)
     await insert_original(tx, replace(original, url="https://x.test/", url_hash="hash"))
     await insert_rendition(tx, Rendition("fil_1", "target", OTHER_TENANT, NOW, reason="corrupt"))
     name = HostedName("n.jpg", OTHER_TENANT, message_id, 1, 0, "fil_1", "image/jpeg", LATER)
@@ -221,6 +247,35 @@ async def store_their_media(tx, message_id):
         tx, [MediaFetch("n.jpg", OTHER_TENANT, message_id, 1, 0, "GET", None, NOW)]
     )
     await take_lease(tx, OTHER_TENANT, "work", holder="them", now=NOW, until=NOW)
+
+
+async def store_their_pool(tx):
+    await add_sender(
+        tx, Sender("+12025550111", OTHER_TENANT, DEFAULT_CAMPAIGN, DEFAULT_ACCOUNT, "10dlc"), NOW
+    )
+    await replace_pool(tx, Pool("pool_1", OTHER_TENANT, "shop", ("+12025550111",), NOW))
+    await remember_senders(tx, [HeardFrom(DEFAULT_BRAND, RECIPIENT, OTHER_TENANT, "+12025550111")])
+
+
+async def store_their_senders(tx):
+    brand, campaign = "brd_theirs", "cmp_theirs"
+    await save_brands(tx, [StoredBrand(brand, OTHER_TENANT, "b", "B1", 2000)], NOW)
+    row = StoredCampaign(campaign, OTHER_TENANT, DEFAULT_ACCOUNT, brand, "c", "C1", 1.0, "A")
+    await save_campaigns(tx, [row], NOW)
+    await save_senders(
+        tx, [Sender("+12025550188", OTHER_TENANT, campaign, DEFAULT_ACCOUNT, "10dlc")], NOW
+    )
+
+
+def are_theirs(stored):
+    """Tell whether every kind of row of `store_their_senders` is there; none may come alone."""
+    found = {
+        any(brand.id == "brd_theirs" for brand in stored.brands),
+        any(campaign.id == "cmp_theirs" for campaign in stored.campaigns),
+        bool(stored.senders),
+    }
+    assert len(found) == 1
+    return found.pop()
 
 
 async def store_theirs(database):
@@ -240,7 +295,13 @@ async def store_theirs(database):
         await insert_audit(tx, [AuditEntry("aud_1", OTHER_TENANT, "cli", "act", "key_1", NOW)])
         await insert_inbound(tx, inbound)
         await store_their_media(tx, message.id)
+        await store_their_pool(tx)
+        await store_their_senders(tx)
     return message.id, attempt.id
+
+
+async def registrations_of(query, tx, tenant):
+    return are_theirs(await query(tx, tenant, DEFAULT_ACCOUNT))
 
 
 ASKED = {
@@ -259,7 +320,8 @@ ASKED = {
     list_inbound: lambda tx, tenant, *_: list_inbound(
         tx, tenant, sender=None, before_id=None, limit=9
     ),
-    find_file: lambda tx, tenant, *_: find_file(tx, tenant, "digest"),
+    reserve_file: lambda tx, tenant, *_: reserve_file(tx, tenant, "digest", look_at=LATER),
+    forget_file: lambda tx, tenant, *_: forget_file(tx, tenant, "fil_1"),
     get_file: lambda tx, tenant, *_: get_file(tx, tenant, "fil_1"),
     get_original: lambda tx, tenant, *_: get_original(tx, tenant, "med_1"),
     get_originals: lambda tx, tenant, *_: get_originals(tx, tenant, ["med_1"]),
@@ -272,6 +334,10 @@ ASKED = {
         tx, tenant, "work", holder="us", now=NOW, until=LATER
     ),
     drop_lease: lambda tx, tenant, *_: drop_lease(tx, tenant, "work", holder="them"),
+    heard_from: lambda tx, tenant, *_: heard_from(tx, tenant, [RECIPIENT]),
+    delete_pool: lambda tx, tenant, *_: delete_pool(tx, tenant, "shop"),
+    load_registrations: lambda tx, tenant, *_: registrations_of(load_registrations, tx, tenant),
+    lock_registrations: lambda tx, tenant, *_: registrations_of(lock_registrations, tx, tenant),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }
 

@@ -9,7 +9,18 @@ from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, route
 
-from wirephoto.api import doubts, events, health, media, messages, openapi, simple, webhooks
+from wirephoto.api import (
+    doubts,
+    events,
+    forecasts,
+    health,
+    media,
+    messages,
+    openapi,
+    pools,
+    simple,
+    webhooks,
+)
 from wirephoto.api.problems import handle
 from wirephoto.api.services import Services
 from wirephoto.engine.submission import ROUTE_SIMPLE
@@ -26,6 +37,10 @@ _ROUTES = (
     messages.cancel_message,
     doubts.resolve_message,
     events.feed,
+    forecasts.make_forecast,
+    pools.list_pools,
+    pools.put_pool,
+    pools.remove_pool,
     media.upload,
     media.look_up,
     media.host,

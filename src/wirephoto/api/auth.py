@@ -7,7 +7,7 @@ from litestar.connection import ASGIConnection
 from wirephoto.api.services import services_of
 from wirephoto.clock import Clock
 from wirephoto.domain.api_key import KeyMode, Scope, allows, is_well_formed, key_hash
-from wirephoto.engine.submission import Caller
+from wirephoto.engine.drafting import Caller
 from wirephoto.errors import WirephotoError
 from wirephoto.storage.database import Database
 from wirephoto.storage.keys import any_key, find_key

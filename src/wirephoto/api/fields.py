@@ -8,7 +8,7 @@ OWN = ""
 
 _MESSAGE_REQUEST = {
     "to": "The recipient: a US number in any usual spelling; it is kept as E.164.",
-    "from": "One of your senders. May be left out where there is only one, or a default.",
+    "from": "One of your senders, or a pool of them. May be left out where there is only one.",
     "text": "The caption. A message without a picture needs one.",
     "media": "The attachments, in order. A message without text needs one.",
     "category": "What the message is for; the settings say what it is by default.",
@@ -71,13 +71,37 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "message_uuid": "The provider's id, once it is submitted.",
             "duplicate_possible": "Two attempts may both have reached the phone.",
             "receipt_overdue": "The carrier has not said in time what became of it.",
+            "warnings": "What may go wrong with it, in sentences.",
             "due_at": "It leaves not before this time.",
+            "expected_at": "When it was expected to leave, at its acceptance; null where the line"
+            " was stopped, so that nobody knew.",
             "expires_at": "It leaves not after this time.",
             "created_at": "When it was accepted.",
             "updated_at": "When it last moved.",
             "submitted_at": "When the provider took it.",
             "final_at": "When its last word was known.",
         },
+        "ForecastRequest": {
+            "count": "How many messages.",
+            "from": "One of your senders; may be left out where there is only one.",
+            "at": "When they fall due (RFC 3339, with zone); now, if it is left out.",
+            "priority": "Who goes first within a campaign.",
+        },
+        "ForecastView": {
+            "campaign_id": "The campaign that they would leave through.",
+            "rate": "Its messages per second, within the account's limit.",
+            "daily_cap": "How many may leave in a day (Pacific time); null where there is no cap.",
+            "ahead": "How many leave before them; null while the line is stopped.",
+            "first_at": "When the first would leave; null while the line is stopped.",
+            "last_at": "When the last would leave.",
+        },
+        "PoolRequest": {"senders": "Numbers of yours, 1 to 1,000."},
+        "PoolView": {
+            "name": "What messages call it in `from`.",
+            "senders": "Its numbers.",
+            "created_at": "When it was made.",
+        },
+        "PoolList": {"pools": "The pools."},
         "ResolveRequest": {
             "outcome": "What became of it, or what shall.",
             "attempt": "The number of the attempt that this is true of: where another one has"
@@ -264,7 +288,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
         "message_id": "The message's id.",
         "media_id": "The id of an upload, or of a fetched file.",
-        "name": "The file's name, as the provider was told it.",
+        "name": "The name: of a pool as messages call it, of a file as the provider was told it.",
         "to": "Only those to this number.",
         "from": "Only those from this number.",
         "state": "Only those in this state.",

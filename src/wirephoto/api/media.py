@@ -22,13 +22,15 @@ from wirephoto.api.views import MediaDetail, media_detail
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.request import NOT_HOSTED
 from wirephoto.errors import StorageUnavailable
-from wirephoto.storage.media import (
+from wirephoto.storage.hosting import (
     Hosted,
     MediaFetch,
     find_name,
+    record_fetches,
+)
+from wirephoto.storage.media import (
     get_original,
     list_renditions,
-    record_fetches,
 )
 from wirephoto.telemetry import LogEvent, get_log
 

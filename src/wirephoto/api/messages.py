@@ -46,7 +46,9 @@ from wirephoto.engine.submission import (
     Submitted,
 )
 from wirephoto.errors import RequestRefused
-from wirephoto.storage.media import list_fetches
+from wirephoto.storage.hosting import (
+    list_fetches,
+)
 from wirephoto.storage.messages import (
     MessageFilter,
     get_message,

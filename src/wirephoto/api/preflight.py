@@ -10,8 +10,9 @@ from wirephoto.api.problems import CODES, MEDIA_TYPE, problem_document
 from wirephoto.api.services import Services
 from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.request import MessageRequest
+from wirephoto.engine.drafting import Caller
 from wirephoto.engine.moves import wait_until
-from wirephoto.engine.submission import ROUTE_MESSAGES, Caller, Unanswered
+from wirephoto.engine.submission import ROUTE_MESSAGES, Unanswered
 from wirephoto.errors import Fault
 
 KEY_MARGIN_S = 5.0

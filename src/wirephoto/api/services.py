@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from wirephoto.api.auth import Keys
     from wirephoto.clock import Clock
+    from wirephoto.engine.drafting import Drafting
     from wirephoto.engine.library import Library
+    from wirephoto.engine.outlook import Outlook
+    from wirephoto.engine.senders import SenderDirectory
     from wirephoto.engine.submission import Submissions
     from wirephoto.ids import Ids
     from wirephoto.media.scratch import Scratch
@@ -59,6 +62,9 @@ class Services:
     submissions: Submissions
     webhooks: WebhookSettings
     media: MediaServices
+    outlook: Outlook
+    drafting: Drafting
+    directory: SenderDirectory
     sync_wait: timedelta
     roles: frozenset[str]
     failing_duties: Callable[[], list[str]]

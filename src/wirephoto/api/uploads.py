@@ -12,51 +12,62 @@ from wirephoto.errors import Fault, RequestRefused
 FORM = "multipart/form-data"
 FIELDS_MAX = 16
 """Fields that a form may have; all but its first file are passed over."""
-
 CHUNK_S = 20.0
 """How long the next piece of a body may take: who stops sending does not hold a file open."""
+BODY_S = 600.0
+"""How long all of it may take: 25 MB at 42 KB/s."""
 
 Write = Callable[[bytes], object]
 
 
-async def receive_upload(request: AnyRequest, path: Path) -> str | None:
+async def receive_upload(
+    request: AnyRequest, path: Path, *, chunk_s: float = CHUNK_S, body_s: float = BODY_S
+) -> str | None:
     """Write the file of a request to `path`; return the media type that the caller gave it.
 
+    `chunk_s` and `body_s` are how many seconds a piece of it and all of it may take.
+
     Raises:
-        RequestRefused: a form without a file, one that breaks off, or no body.
+        RequestRefused: a form without a file, one that breaks off, no body, or one that is slow.
     """
+    try:
+        async with asyncio.timeout(body_s):
+            return await _receive(request, path, chunk_s)
+    except TimeoutError as error:
+        raise _refused("too_slow", "The file came too slowly: send it again.") from error
+
+
+async def _receive(request: AnyRequest, path: Path, chunk_s: float) -> str | None:
     essence, options = parse_options_header(request.headers.get("content-type", ""))
+    chunks = _chunks(request, chunk_s)
     with path.open("wb") as file:
-        if essence.strip().lower() == FORM:
-            claimed = await _receive_form(request, options.get("boundary", ""), file.write)
+        if essence == FORM:
+            claimed = await _receive_form(chunks, options.get("boundary", ""), file.write)
         else:
-            claimed = essence.strip().lower() or None
-            async for chunk in _chunks(request):
+            claimed = essence or None
+            async for chunk in chunks:
                 file.write(chunk)
         if not file.tell():
             raise _refused("required", "There is no file in the request: send its bytes.")
     return claimed
 
 
-async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:
+async def _chunks(request: AnyRequest, chunk_s: float) -> AsyncIterator[bytes]:
     stream = request.stream()
     while True:
-        try:
-            async with asyncio.timeout(CHUNK_S):
-                chunk = await anext(stream, None)
-        except TimeoutError as error:
-            raise _refused("too_slow", "The file stopped coming: send it again.") from error
+        async with asyncio.timeout(chunk_s):
+            chunk = await anext(stream, None)
         if chunk is None:
             return
         yield chunk
 
 
-async def _receive_form(request: AnyRequest, boundary: str, write: Write) -> str | None:
+async def _receive_form(chunks: AsyncIterator[bytes], boundary: str, write: Write) -> str | None:
     """Pass the bytes of the first file of a form on; return its media type."""
     form = _FirstFile(write)
     try:
         with PushMultipartParser(boundary, max_segment_count=FIELDS_MAX) as parser:
-            async for chunk in _chunks(request):
+            async for chunk in chunks:
                 if parser.closed:
                     continue
                 for event in parser.parse(chunk):

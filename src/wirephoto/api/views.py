@@ -9,9 +9,19 @@ import msgspec
 from wirephoto.domain.event import Event
 from wirephoto.domain.media import Fitting, Form, Media, MediaKind
 from wirephoto.domain.message import Attempt, AttemptState, Category, Message, MessageState
-from wirephoto.storage.media import MediaFetch, Original, Rendition
+from wirephoto.storage.hosting import (
+    MediaFetch,
+)
+from wirephoto.storage.media import (
+    Original,
+    Rendition,
+)
 from wirephoto.storage.webhooks import InboundMessage
 
+TOO_LATE = (
+    "What waits before it takes longer than the message may wait: it will probably expire. "
+    "Raise the rate of its campaign, or `expires_at`."
+)
 PriorityName = Literal["urgent", "normal", "bulk"]
 _PRIORITY_NAMES: tuple[PriorityName, ...] = ("urgent", "normal", "bulk")
 
@@ -101,7 +111,9 @@ class MessageView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
     message_uuid: str | None
     duplicate_possible: bool
     receipt_overdue: bool
+    warnings: list[str]
     due_at: datetime
+    expected_at: datetime | None
     expires_at: datetime
     created_at: datetime
     updated_at: datetime
@@ -225,7 +237,9 @@ def message_view(message: Message) -> MessageView:
         message_uuid=message.provider_message_id,
         duplicate_possible=message.duplicate_possible,
         receipt_overdue=message.receipt_overdue,
+        warnings=_warnings(message),
         due_at=message.due_at,
+        expected_at=message.expected_at,
         expires_at=message.expires_at,
         created_at=message.created_at,
         updated_at=message.updated_at,
@@ -256,6 +270,12 @@ def media_detail(original: Original, renditions: Sequence[Rendition]) -> MediaDe
             for made in renditions
         ],
     )
+
+
+def _warnings(message: Message) -> list[str]:
+    """Return what may go wrong with a message that waits."""
+    late = message.expected_at is not None and message.expected_at >= message.expires_at
+    return [TOO_LATE] if late and message.state.is_waiting else []
 
 
 def _media_view(media: Media) -> MediaView:

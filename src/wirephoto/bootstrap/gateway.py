@@ -29,11 +29,13 @@ from wirephoto.domain.request import RequestRules
 from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 from wirephoto.egress import Egress
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings, Provider
+from wirephoto.engine.drafting import Drafting
 from wirephoto.engine.inbound import Inbound
 from wirephoto.engine.lookout import Lookout
 from wirephoto.engine.loop import Duty, Runner
 from wirephoto.engine.maintenance import Expirer, Overdue, Pruner, Rescuer
 from wirephoto.engine.media_sweep import MediaSweeper
+from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.preparation import Preparation
 from wirephoto.engine.receipts import ReceiptRules, Receipts
 from wirephoto.engine.reconciliation import Reconciler, Records
@@ -99,6 +101,8 @@ class Gateway:
         self.media = media or MediaParts(
             settings, database=self.database, clock=clock, ids=self._ids, egress=self._egress
         )
+        self.outlook = Outlook(self.database, clock)
+        self.directory = SenderDirectory(self.database, clock)
         self._lock: TextIO | None = None
         self._lookout: Lookout | None = None
         self.dispatcher: Dispatcher | None = None
@@ -160,12 +164,12 @@ class Gateway:
 
     def _services(self) -> Services:
         settings = self.settings
-        submissions = Submissions(
-            commits=self.commits,
+        drafting = Drafting(
+            database=self.database,
             clock=self.clock,
             ids=self._ids,
-            database=self.database,
-            directory=SenderDirectory(self.database, self.clock),
+            directory=self.directory,
+            outlook=self.outlook,
             rules=RequestRules(
                 default_sender=settings.vonage_sender_number,
                 default_category=Category(settings.default_category),
@@ -173,6 +177,7 @@ class Gateway:
                 real_provider=_is_real_provider(settings.vonage_base_url),
                 egress_allow=settings.egress_allow,
                 hosts_media=self.media.converts,
+                sticky_waits=settings.pool_sticky_waits,
             ),
             media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
         )
@@ -182,8 +187,13 @@ class Gateway:
             clock=self.clock,
             ids=self._ids,
             keys=self.keys,
-            submissions=submissions,
+            drafting=drafting,
+            directory=self.directory,
+            submissions=Submissions(
+                commits=self.commits, clock=self.clock, ids=self._ids, drafting=drafting
+            ),
             media=self.media.services(),
+            outlook=self.outlook,
             webhooks=WebhookSettings(
                 account_id=DEFAULT_ACCOUNT,
                 tenant_id=DEFAULT_TENANT,

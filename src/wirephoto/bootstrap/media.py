@@ -15,7 +15,7 @@ from wirephoto.media.scratch import Scratch
 from wirephoto.media.store import MediaStore, open_store
 from wirephoto.media.workers import Workers
 from wirephoto.storage.database import Database
-from wirephoto.storage.media import claim_mark
+from wirephoto.storage.media import any_need, claim_mark
 
 MEGABYTE = 1_000_000
 _KEEPING = frozenset({Role.API, Role.MEDIA})
@@ -87,8 +87,9 @@ class MediaParts:
         """Prove that the store can be used, and that it is the one that the other processes use.
 
         Raises:
-            SettingsInvalid: it cannot, or it is another.
+            SettingsInvalid: it cannot, or it is another; or files wait that nobody could fetch.
         """
+        await self._refuse_unreachable_files()
         if not self.converts or not _KEEPING & self._settings.roles:
             return
         try:
@@ -107,6 +108,17 @@ class MediaParts:
         """End the workers; delete files that were under way."""
         await self._workers.close()
         self.scratch.close()
+
+    async def _refuse_unreachable_files(self) -> None:
+        """Refuse to dispatch messages whose files the provider would look for at no address."""
+        settings = self._settings
+        if settings.public_url is not None or Role.DISPATCH not in settings.roles:
+            return
+        async with self._database.read() as tx:
+            if await any_need(tx):
+                raise SettingsInvalid(
+                    ["PUBLIC_URL: is missing; messages wait whose files are hosted behind it"]
+                )
 
     async def _is_shared(self) -> bool:
         """Tell whether this store has the mark that the database speaks of."""

@@ -8,7 +8,19 @@ import sys
 import typer
 
 from wirephoto import __version__
-from wirephoto.cli import audit, database, demo, documents, keys, media, send, serve, simulate
+from wirephoto.cli import (
+    audit,
+    database,
+    demo,
+    documents,
+    forecast,
+    keys,
+    media,
+    send,
+    senders,
+    serve,
+    simulate,
+)
 from wirephoto.errors import SettingsInvalid, StorageUnavailable, WirephotoError
 
 app = typer.Typer(
@@ -24,10 +36,12 @@ app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("send")(send.send)
 app.command("audit")(audit.audit)
+app.command("forecast")(forecast.forecast)
 app.command("openapi")(documents.openapi)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(media.app, name="media")
+app.add_typer(senders.app, name="senders")
 
 
 @app.command("version")

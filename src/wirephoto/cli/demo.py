@@ -86,6 +86,7 @@ def _settings(
             "vonage_signature_secret": credentials.signature_secret,
             "vonage_sender_number": SENDER,
             "vonage_base_url": simulator_url,
+            "vonage_rest_url": simulator_url,
             "database_url": f"sqlite:///{data_dir / 'wirephoto.db'}",
             "public_url": public_url,
             "media_store": str(data_dir / "media"),

@@ -78,6 +78,7 @@ def _write_settings(env_file: Path, credentials: Credentials, url: str) -> None:
         "VONAGE_SIGNATURE_SECRET": credentials.signature_secret,
         "VONAGE_SENDER_NUMBER": "12025550100",
         "VONAGE_BASE_URL": url,
+        "VONAGE_REST_URL": url,
         "DATABASE_URL": f"sqlite:///{folder / 'wirephoto.db'}",
         # The simulator's own sample picture lives on this machine.
         "WIREPHOTO_EGRESS_ALLOW": "127.0.0.0/8",

@@ -98,9 +98,16 @@ class Settings(BaseSettings):
     sender_rate: float = _setting(
         "WIREPHOTO_SENDER_RATE",
         1.0,
-        "Messages per second of the first sender's campaign",
+        "Messages per second of the first sender's campaign, until `wirephoto senders sync` knows"
+        " better",
         ge=0.01,
         le=100_000,
+    )
+    pool_sticky_waits: bool = _setting(
+        "WIREPHOTO_POOL_STICKY_WAITS",
+        False,
+        "Whether who has heard from a sender of a pool waits for it while it is paused, instead of"
+        " hearing from another",
     )
     account_rate: float = _setting(
         "WIREPHOTO_ACCOUNT_RATE",
@@ -120,12 +127,14 @@ class Settings(BaseSettings):
         "`loopback` takes unsigned webhooks from this machine, for local mocks",
     )
     vonage_base_url: _Url = _setting(
-        "VONAGE_BASE_URL", "https://api.nexmo.com", "Where messages are submitted"
+        "VONAGE_BASE_URL",
+        "https://api.nexmo.com",
+        "Where messages are submitted; what stands in for Vonage has the 10DLC API there too",
     )
     vonage_rest_url: _Url = _setting(
         "VONAGE_REST_URL",
         "https://rest.nexmo.com",
-        "Where numbers and balance are asked for; not used by this version yet",
+        "Where the account's numbers are asked for",
     )
     host: Annotated[str, AfterValidator(values.host)] = _setting(
         "HOST", "127.0.0.1", "Address to listen on"

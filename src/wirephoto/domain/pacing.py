@@ -133,6 +133,11 @@ def allocate(account: Pace, demands: Sequence[Demand], *, now: datetime, limit: 
     )
 
 
+def cap_day(now: datetime) -> str:
+    """Return the present day in the zone of the daily caps, as `YYYY-MM-DD`."""
+    return now.astimezone(ZoneInfo(CAP_ZONE)).date().isoformat()
+
+
 def next_pacific_midnight(now: datetime) -> datetime:
     """Return the end of the present day in the zone of the daily caps."""
     tomorrow = now.astimezone(ZoneInfo(CAP_ZONE)).date() + timedelta(days=1)

@@ -65,7 +65,8 @@ class RequestRules:
     """What the settings decide of the rules.
 
     `real_provider` says that messages reach phones, so that fictional numbers are refused;
-    `hosts_media` that the gateway gives files out itself, so that they may be uploaded.
+    `hosts_media` that the gateway gives files out itself, so that they may be uploaded;
+    `sticky_waits` that who has heard from a sender of a pool hears from no other while it pauses.
     """
 
     default_sender: str | None
@@ -74,6 +75,7 @@ class RequestRules:
     real_provider: bool
     egress_allow: Sequence[Network] = ()
     hosts_media: bool = False
+    sticky_waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Draft:
 
     recipient: str
     sender: str
+    pool: str | None
     text: str | None
     media: tuple[Media, ...]
     category: Category
@@ -100,21 +103,23 @@ def check_request(
     rules: RequestRules,
     *,
     senders: Collection[str],
+    pools: Collection[str],
     uploads: Uploads,
     live: bool,
     now: datetime,
 ) -> Draft:
     """Return what `request` asks for.
 
-    `senders` and `uploads` are the caller's own; `live` tells whether its key reaches the real
-    provider.
+    `senders`, `pools` and `uploads` are the caller's own; `live` tells whether its key reaches the
+    real provider. Where the request names a pool, `Draft.pool` is that, and there is no sender yet.
 
     Raises:
         RequestRefused: with every rule that it breaks.
     """
     faults: list[Fault] = []
     recipient = _recipient(request.to, senders, rules, live=live, faults=faults)
-    sender = _sender(request.from_, rules, senders, faults)
+    pool = request.from_ if request.from_ in pools else None
+    sender = "" if pool else choose_sender(request.from_, rules, senders, faults)
     _check_content(request, faults)
     media = _media(request, rules, uploads, faults)
     _check_labels(request, faults)
@@ -124,6 +129,7 @@ def check_request(
     return Draft(
         recipient=recipient,
         sender=sender,
+        pool=pool,
         text=request.text or None,
         media=media,
         category=request.category or rules.default_category,
@@ -147,9 +153,13 @@ def _recipient(
     return number.e164
 
 
-def _sender(
+def choose_sender(
     wanted: str | None, rules: RequestRules, senders: Collection[str], faults: list[Fault]
 ) -> str:
+    """Return the sender that is meant: the one that is named, the default one, or the only one.
+
+    What is wrong is added to `faults`.
+    """
     if wanted is None:
         if rules.default_sender in senders and rules.default_sender is not None:
             return rules.default_sender

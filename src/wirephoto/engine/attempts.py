@@ -9,7 +9,9 @@ from wirephoto.domain.media import NAME_KEPT, Attachment, extension
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
 from wirephoto.domain.pacing import LATE_MAX
 from wirephoto.ids import Ids
-from wirephoto.storage.media import HostedName
+from wirephoto.storage.hosting import (
+    HostedName,
+)
 from wirephoto.vonage.wire import request_shown
 
 

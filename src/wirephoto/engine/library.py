@@ -2,29 +2,27 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
-from weakref import WeakValueDictionary
+from typing import Protocol
 
 from wirephoto.clock import Clock
 from wirephoto.domain.media import Fitting, Media, MediaKind, Prepared, Target, fresh_until
 from wirephoto.egress import Egress, Fetched, Validators
-from wirephoto.errors import EgressRefused, MediaRefused
+from wirephoto.engine.once import Once
+from wirephoto.errors import EgressRefused, MediaMissing, MediaRefused
 from wirephoto.ids import Ids
 from wirephoto.media.scratch import Scratch
 from wirephoto.media.sniff import sniff
 from wirephoto.storage.database import Database
-from wirephoto.storage.leases import drop_lease, take_lease
 from wirephoto.storage.media import (
     Original,
     Rendition,
     StoredFile,
-    find_file,
     find_rendition,
+    forget_file,
     get_file,
     get_original,
     insert_original,
@@ -32,22 +30,22 @@ from wirephoto.storage.media import (
     keep_file,
     latest_of_url,
     plan_deletions,
+    reserve_file,
     touch_original,
 )
 
-LEASE = timedelta(seconds=150)
-"""How long one process may take over a fetch or a fitting before another does it as well."""
-LEASE_POLL_S = 0.25
 LOOK_AFTER = timedelta(hours=1)
 """How long a file is left alone before somebody sees whether anything needs it."""
 USED_EXACT = timedelta(minutes=10)
 """How old the note may be that an original was used: noting each use would cost a write each."""
 HEAD_BYTES = 65_536
 """What is read of a file to see what it is."""
-
-Found = TypeVar("Found")
+UNKNOWN_TYPE = "application/octet-stream"
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}")
+"""A type without parameters (RFC 6838, section 4.2): what strangers claim may be anything."""
 
 GONE = "The upload was deleted, for nothing used it any more: upload the file again."
+LOST = "The fetched file was lost here; it is fetched again."
 UNKNOWN = "There is no such upload: upload the file first."
 
 
@@ -108,8 +106,7 @@ class Library:
         self._clock = clock
         self._ids = ids
         self._source_bytes_max = source_bytes_max
-        self._holder = ids.client_ref()
-        self._doing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._once = Once(database, clock, holder=ids.client_ref())
 
     async def upload(self, tenant_id: str, path: Path, claimed: str | None) -> Original:
         """Keep a file that a customer uploaded; `claimed` is the media type that they gave.
@@ -147,7 +144,7 @@ class Library:
         async def fetch() -> Original:
             return await self._fetch(tenant_id, url, url_hash)
 
-        found = await self._once(tenant_id, f"fetch:{tenant_id}:{url_hash}", find, fetch)
+        found = await self._once.get(tenant_id, f"fetch:{tenant_id}:{url_hash}", find, fetch)
         return await self._used(found)
 
     async def prepared(self, original: Original, target: Target) -> Prepared:
@@ -167,7 +164,7 @@ class Library:
             return await self._make(original, source_id, target)
 
         key = f"fit:{source_id}:{target.key}"
-        rendition = await self._once(original.tenant_id, key, find, make)
+        rendition = await self._once.get(original.tenant_id, key, find, make)
         if rendition.file_id is None or rendition.fitting is None:
             assert rendition.reason is not None, "it was made, or refused for a reason"
             raise MediaRefused(rendition.reason, rendition.detail or "", retryable=False)
@@ -249,7 +246,7 @@ class Library:
             tenant_id=tenant_id,
             file_id=await self._keep(tenant_id, local),
             kind=sniffed.kind if sniffed else MediaKind.FILE,
-            media_type=sniffed.media_type if sniffed else claimed or "application/octet-stream",
+            media_type=sniffed.media_type if sniffed else _checked_type(claimed),
             size_bytes=local.size_bytes,
             checked_at=now,
             created_at=now,
@@ -266,9 +263,15 @@ class Library:
         async with self._database.read() as tx:
             file = await get_file(tx, original.tenant_id, source_id)
         if file is None:
-            raise MediaRefused("unreachable", GONE, retryable=True)
+            raise _gone(original)
         with self._scratch.path() as source, self._scratch.path() as output:
-            await self._store.copy_to(file.store_key, source)
+            try:
+                await self._store.copy_to(file.store_key, source)
+            except MediaMissing as missing:
+                # Else the same bytes would be taken for kept, however often they come again.
+                async with self._database.transaction() as tx:
+                    await forget_file(tx, original.tenant_id, source_id)
+                raise _gone(original) from missing
             try:
                 fitting = await self._fitter.fit(source, target, output)
             except MediaRefused as refused:
@@ -291,61 +294,39 @@ class Library:
         The intention is stored first, and taken back with the file's row: bytes that a crash
         leaves without a row are deleted in time.
         """
-        async with self._database.read() as tx:
-            known = await find_file(tx, tenant_id, local.digest)
-        if known:
-            return known.id
         now = self._clock.now()
-        file = StoredFile(self._ids.new("fil", now), tenant_id, local.digest, local.size_bytes)
         async with self._database.transaction() as tx:
-            await plan_deletions(tx, [file], due_at=now + LOOK_AFTER)
+            known = await reserve_file(tx, tenant_id, local.digest, look_at=now + LOOK_AFTER)
+        if known:
+            # Written again, for they may have been lost: the next one would be told they are there.
+            await self._store.put(known.store_key, local.path)
+            return known.id
+        file = StoredFile(self._ids.new("fil", now), tenant_id, local.digest, local.size_bytes)
+        planned_at = now + LOOK_AFTER
+        async with self._database.transaction() as tx:
+            await plan_deletions(tx, [file], due_at=planned_at)
         await self._store.put(file.store_key, local.path)
         async with self._database.transaction() as tx:
             now = self._clock.now()
-            return await keep_file(tx, file, now=now, look_at=now + LOOK_AFTER)
-
-    async def _once(
-        self,
-        tenant_id: str,
-        key: str,
-        find: Callable[[], Awaitable[Found | None]],
-        make: Callable[[], Awaitable[Found]],
-    ) -> Found:
-        """Return what `find` finds, or else what `make` makes: one at a time over all processes."""
-        found = await find()
-        if found is not None:
-            return found
-        # The lock lives for as long as somebody waits for it or has it.
-        alone = self._doing.setdefault(key, asyncio.Lock())
-        async with alone:
-            while True:
-                found = await find()
-                if found is not None:
-                    return found
-                async with self._lease(tenant_id, key) as leased:
-                    if leased:
-                        return await make()
-                await self._clock.sleep(LEASE_POLL_S)
-
-    @asynccontextmanager
-    async def _lease(self, tenant_id: str, key: str) -> AsyncIterator[bool]:
-        """Let one process at a time through; tell whether it is this one."""
-        now = self._clock.now()
-        async with self._database.transaction() as tx:
-            leased = await take_lease(
-                tx, tenant_id, key, holder=self._holder, now=now, until=now + LEASE
+            return await keep_file(
+                tx, file, planned_at=planned_at, now=now, look_at=now + LOOK_AFTER
             )
-        try:
-            yield leased
-        finally:
-            if leased:
-                async with self._database.transaction() as tx:
-                    await drop_lease(tx, tenant_id, key, holder=self._holder)
 
 
 def _is_current(known: Original, asked_at: datetime, now: datetime) -> bool:
     fresh = known.fresh_until is not None and known.fresh_until > now
     return known.file_id is not None and (fresh or known.checked_at >= asked_at)
+
+
+def _gone(original: Original) -> MediaRefused:
+    """Return what becomes of a message whose original's bytes are not there any more."""
+    if original.url is None:
+        return MediaRefused("upload_gone", GONE)
+    return MediaRefused("unreachable", LOST, retryable=True)
+
+
+def _checked_type(claimed: str | None) -> str:
+    return claimed if claimed and _MEDIA_TYPE.fullmatch(claimed) else UNKNOWN_TYPE
 
 
 def _look_at(path: Path) -> _Local:

@@ -15,6 +15,7 @@ from wirephoto.domain.media import (
 )
 from wirephoto.domain.message import Message
 from wirephoto.domain.phone import SenderKind, sender_kind
+from wirephoto.domain.request import NOT_HOSTED
 from wirephoto.egress import Egress
 from wirephoto.engine.library import Library
 from wirephoto.errors import MediaRefused
@@ -43,7 +44,9 @@ class Checking:
         """
 
         async def look_at(media: Media) -> None:
-            assert media.url is not None, "uploads are refused where nothing is hosted"
+            if media.url is None:
+                # It was accepted while the gateway still hosted files.
+                raise MediaRefused("not_hosted", NOT_HOSTED)
             await check(Attachment(media.url, media.kind), self._egress)
 
         for place, media in enumerate(message.media):
@@ -118,17 +121,23 @@ class Converting:
 async def _all(
     media: Sequence[Media], do: Callable[[int, Media], Awaitable[Result]]
 ) -> list[Result]:
-    """Return what `do` gives for each, all at once; the first failure in their order is raised."""
+    """Return what `do` gives for each, all at once.
+
+    Of several failures a refusal for ever is raised before one that may pass: nothing is tried
+    again for a message that cannot go out. Of equals, the first in their order is.
+    """
     results = await asyncio.gather(
         *[_numbered(media, place, do(place, one)) for place, one in enumerate(media)],
         return_exceptions=True,
     )
-    done: list[Result] = []
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        done.append(result)
-    return done
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if failures:
+        raise min(failures, key=_may_pass)
+    return [result for result in results if not isinstance(result, BaseException)]
+
+
+def _may_pass(failure: BaseException) -> bool:
+    return not isinstance(failure, MediaRefused) or failure.retryable
 
 
 async def _numbered(media: Sequence[Media], place: int, doing: Awaitable[Result]) -> Result:

@@ -11,7 +11,7 @@ from wirephoto.domain.media import Media
 from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.retry import RetryPolicy, retry_at
 from wirephoto.engine.library import LOOK_AFTER
-from wirephoto.errors import MediaRefused, StorageUnavailable
+from wirephoto.errors import MediaRefused, StorageUnavailable, StoreUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database
@@ -133,7 +133,8 @@ class Preparation:
         try:
             async with asyncio.timeout(self._patience_s):
                 return await self._prepare_media(message)
-        except (MediaRefused, StorageUnavailable):
+        except (MediaRefused, StorageUnavailable, StoreUnavailable):
+            # Where our own database or media store is away, no message fails for it.
             raise
         except TimeoutError as error:
             raise MediaRefused("unreachable", TOO_SLOW, retryable=True) from error

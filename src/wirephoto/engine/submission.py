@@ -1,16 +1,17 @@
 """Accept a request once for each idempotency key: check it, then store it with its first event."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wirephoto.clock import Clock
-from wirephoto.domain.api_key import Scope
 from wirephoto.domain.event import message_event
 from wirephoto.domain.idempotency import fingerprint
-from wirephoto.domain.message import Message, MessageState
-from wirephoto.domain.request import MessageRequest, RequestRules, Uploads, check_request
-from wirephoto.engine.senders import SenderDirectory
+from wirephoto.domain.message import Message
+from wirephoto.domain.request import (
+    MessageRequest,
+)
+from wirephoto.engine.drafting import Caller, Context, Drafted, Drafting
 from wirephoto.errors import RequestRefused
 from wirephoto.ids import Ids
 from wirephoto.storage.acceptance import (
@@ -22,9 +23,7 @@ from wirephoto.storage.acceptance import (
     find_keyed,
 )
 from wirephoto.storage.batch import GroupCommit
-from wirephoto.storage.database import Database, Transaction
-from wirephoto.storage.media import get_originals
-from wirephoto.storage.senders import Sender
+from wirephoto.storage.database import Transaction
 
 BATCH_MAX = 1000
 """Messages in one batch (DESIGN, section 4)."""
@@ -34,16 +33,6 @@ ROUTE_SIMPLE = "/send-mms"
 
 Render = Callable[[Message], str]
 """Makes the answer that tells of an accepted message, as JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: `live` keys reach the real provider."""
-
-    tenant_id: str
-    key_id: str
-    live: bool
-    scopes: frozenset[Scope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +71,6 @@ class BatchItem:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What a request is checked against."""
-
-    caller: Caller
-    senders: Mapping[str, Sender]
-    uploads: Uploads
-    now: datetime
-
-
 RenderBatch = Callable[[Sequence[Submitted | RequestRefused]], str]
 
 
@@ -104,19 +83,12 @@ class Submissions:
         commits: GroupCommit,
         clock: Clock,
         ids: Ids,
-        database: Database,
-        directory: SenderDirectory,
-        rules: RequestRules,
-        media_is_prepared: bool,
+        drafting: Drafting,
     ) -> None:
-        """Take what a message is made with; `media_is_prepared` says that media is looked at."""
         self._commits = commits
-        self._database = database
         self._clock = clock
         self._ids = ids
-        self._directory = directory
-        self._rules = rules
-        self._media_is_prepared = media_is_prepared
+        self._drafting = drafting
 
     async def submit(
         self, caller: Caller, request: MessageRequest, *, key: str | None, render: Render
@@ -128,12 +100,13 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        message = await self._message_or_answer(caller, request, ROUTE_MESSAGES, key, now)
-        if not isinstance(message, Message):
-            return message
+        drafted = await self._drafted_or_answer(caller, request, ROUTE_MESSAGES, key, now)
+        if not isinstance(drafted, Drafted):
+            return drafted
+        message = drafted.message
         body = render(message)
         keyed = self._keyed(caller, request, ROUTE_MESSAGES, key, now, message.id, body)
-        accepted = await self._commits.run(accept, Acceptance((self._entry(message, keyed),)))
+        accepted = await self._commits.run(accept, Acceptance((self._entry(drafted, keyed),)))
         if (earlier := accepted.entries[0]) and keyed:
             return _answer_of(earlier, keyed, now)
         return Answered(202, body, message.id)
@@ -157,14 +130,15 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        message = await self._message_or_answer(caller, request, route, key, now)
-        if not isinstance(message, Message):
-            return message
+        drafted = await self._drafted_or_answer(caller, request, route, key, now)
+        if not isinstance(drafted, Drafted):
+            return drafted
+        message = drafted.message
         running_until = now + timedelta(seconds=running_s)
         keyed = self._keyed(
             caller, request, route, key, now, message.id, running_until=running_until
         )
-        accepted = await self._commits.run(accept, Acceptance((self._entry(message, keyed),)))
+        accepted = await self._commits.run(accept, Acceptance((self._entry(drafted, keyed),)))
         if (earlier := accepted.entries[0]) and keyed:
             return _answer_of(earlier, keyed, now)
         return Unanswered(message.id, keyed)
@@ -188,14 +162,12 @@ class Submissions:
             StorageUnavailable: nothing is known to be stored; repeat with the same key.
         """
         now = self._clock.now()
-        senders = await self._directory.get()
         asked = [item.request for item in items if isinstance(item.request, MessageRequest)]
-        uploads = await self._uploads(caller.tenant_id, asked)
+        context = await self._drafting.context(caller, asked)
         results: list[Submitted | RequestRefused] = []
         entries: list[tuple[int, Entry]] = []
         for item in items:
-            context = _Context(caller, senders, uploads, now)
-            result, entry = self._batch_entry(context, item, render)
+            result, entry = await self._batch_entry(context, item, render)
             if isinstance(result, RequestRefused) and isinstance(item.request, MessageRequest):
                 before = await self._answer_before(
                     caller, item.request, ROUTE_MESSAGES, item.key, now
@@ -220,14 +192,13 @@ class Submissions:
             return _answer_of(accepted.earlier, keyed, now)
         return Answered(200, accepted.body or outcome(accepted.entries), None)
 
-    async def _message_or_answer(
+    async def _drafted_or_answer(
         self, caller: Caller, request: MessageRequest, route: str, key: str | None, now: datetime
-    ) -> Message | Submitted:
+    ) -> Drafted | Submitted:
         """Return the message to store, or what the same request was answered before."""
         try:
-            senders = await self._directory.get()
-            uploads = await self._uploads(caller.tenant_id, [request])
-            return self._message(_Context(caller, senders, uploads, now), request)
+            context = await self._drafting.context(caller, [request])
+            return await self._drafting.message(context, request)
         except RequestRefused:
             if before := await self._answer_before(caller, request, route, key, now):
                 return before
@@ -249,70 +220,25 @@ class Submissions:
             return None
         return _answer_of(earlier, keyed, now)
 
-    async def _uploads(self, tenant_id: str, requests: Sequence[MessageRequest]) -> Uploads:
-        """Return what the uploads are that requests speak of, as far as they are the tenant's."""
-        ids = {media.upload for request in requests for media in request.media if media.upload}
-        if not ids:
-            return {}
-        async with self._database.read() as tx:
-            found = await get_originals(tx, tenant_id, sorted(ids))
-        return {id_: one.kind if one.file_id else None for id_, one in found.items()}
-
-    def _batch_entry(
-        self, context: _Context, item: BatchItem, render: Render
+    async def _batch_entry(
+        self, context: Context, item: BatchItem, render: Render
     ) -> tuple[Submitted | RequestRefused, Entry | None]:
         caller, now = context.caller, context.now
         if isinstance(item.request, RequestRefused):
             return item.request, None
         try:
-            message = self._message(context, item.request)
+            drafted = await self._drafting.message(context, item.request)
         except RequestRefused as refused:
             return refused, None
+        message = drafted.message
         body = render(message)
         keyed = self._keyed(caller, item.request, ROUTE_MESSAGES, item.key, now, message.id, body)
-        return Answered(202, body, message.id), self._entry(message, keyed)
+        return Answered(202, body, message.id), self._entry(drafted, keyed)
 
-    def _message(self, context: _Context, request: MessageRequest) -> Message:
-        caller, now = context.caller, context.now
-        draft = check_request(
-            request,
-            self._rules,
-            senders=_own(context.senders, caller.tenant_id),
-            uploads=context.uploads,
-            live=caller.live,
-            now=now,
-        )
-        sender = context.senders[draft.sender]
-        prepared = not draft.media or not self._media_is_prepared
-        return Message(
-            id=self._ids.new("msg", now),
-            tenant_id=caller.tenant_id,
-            account_id=sender.account_id,
-            campaign_id=sender.campaign_id,
-            sender=draft.sender,
-            recipient=draft.recipient,
-            text=draft.text,
-            media=draft.media,
-            category=draft.category,
-            priority=draft.priority,
-            state=MessageState.QUEUED if prepared else MessageState.PREPARING,
-            version=1,
-            due_at=draft.due_at,
-            expires_at=draft.expires_at,
-            created_at=now,
-            updated_at=now,
-            reference=draft.reference,
-            metadata=draft.metadata,
-            fair_key=caller.tenant_id,
-            # What we host is fetched at once. Where the provider will fetch, what the address holds
-            # now says nothing about what it will hold when the message is due.
-            lease_until=None if prepared else now if self._rules.hosts_media else draft.due_at,
-            hold_reason="scheduled" if draft.due_at > now else None,
-        )
-
-    def _entry(self, message: Message, keyed: KeyedRequest | None) -> Entry:
+    def _entry(self, drafted: Drafted, keyed: KeyedRequest | None) -> Entry:
+        message = drafted.message
         event = message_event(self._ids.new("evt", message.created_at), message)
-        return Entry(message, event, keyed)
+        return Entry(message, event, keyed, drafted.heard_from)
 
     def _keyed(
         self,
@@ -343,10 +269,6 @@ class Submissions:
 def _asked(item: BatchItem) -> object:
     """Return what tells one item of a batch from another."""
     return item.request.faults if isinstance(item.request, RequestRefused) else item.request
-
-
-def _own(senders: Mapping[str, Sender], tenant_id: str) -> Collection[str]:
-    return [number for number, sender in senders.items() if sender.tenant_id == tenant_id]
 
 
 def _answer_of(earlier: KeyedRequest, keyed: KeyedRequest, now: datetime) -> Submitted:

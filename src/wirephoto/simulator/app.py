@@ -14,11 +14,13 @@ from wirephoto.simulator.gate import Gate
 from wirephoto.simulator.inbound import InboundOrder, inbound_body
 from wirephoto.simulator.ledger import Accepted, Ledger
 from wirephoto.simulator.messages import MessageRoutes
+from wirephoto.simulator.numbers import NumberRoutes
 from wirephoto.simulator.outward import Outward
 from wirephoto.simulator.postbox import Postbox
 from wirephoto.simulator.reports import ReportRoutes
 from wirephoto.simulator.settings import SimulatorSettings, new_uuid, seeded_source
 from wirephoto.simulator.switches import SwitchBoard, Switches
+from wirephoto.simulator.tendlc import TenDlcRoutes
 from wirephoto.simulator.tls import make_identity, server_context
 
 _BODY_BYTES_MAX = 1_000_000
@@ -79,6 +81,8 @@ class Simulator:
         self.reports = ReportRoutes(
             settings=settings, clock=self._clock, board=self.board, ledger=self.ledger, gate=gate
         )
+        self._numbers = NumberRoutes(settings=settings, board=self.board, gate=gate)
+        self._tendlc = TenDlcRoutes(settings=settings, board=self.board, gate=gate)
         self._control = ControlRoutes(board=self.board, ledger=self.ledger, receive=self.receive)
 
     @property
@@ -165,6 +169,8 @@ class Simulator:
         application.router.add_post("/v1/messages", self.messages.post)
         application.router.add_patch("/v1/messages/{message_uuid}", self.messages.patch)
         application.router.add_get("/v2/reports/records", self.reports.get, allow_head=False)
+        application.router.add_get("/account/numbers", self._numbers.get, allow_head=False)
+        application.add_routes(self._tendlc.routes())
         application.add_routes(self._control.routes())
         return application
 

@@ -1,6 +1,7 @@
 """What every call of the provider has in common: who may ask, how often, and how it is refused."""
 
 import math
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -10,12 +11,13 @@ from wirephoto.simulator.ledger import Ledger
 from wirephoto.simulator.limiter import RateLimiter, Room
 from wirephoto.simulator.problems import (
     ACCOUNT_PROBLEMS,
+    INTERNAL_ERROR,
     RATE_LIMIT_HIT,
     Problem,
     problem_body,
 )
 from wirephoto.simulator.settings import SimulatorSettings, new_uuid, seeded_source
-from wirephoto.simulator.switches import Outage, SwitchBoard
+from wirephoto.simulator.switches import AccountFault, LookUpFault, Outage, SwitchBoard
 
 _HTML = b"<html><head><title>%d</title></head><body><h1>%d</h1></body></html>\n"
 
@@ -47,20 +49,44 @@ class Gate:
             case Outage.UNAVAILABLE:
                 return self.html(503)
 
-    def admit(self, request: web.Request) -> Caller | web.Response:
-        """Return who asks, or the answer to somebody who may not, or not now."""
+    def admit(
+        self, request: web.Request, *, refuse: Callable[[Problem], web.Response] | None = None
+    ) -> Caller | web.Response:
+        """Return who asks, or the answer to somebody who may not, or not now.
+
+        `refuse` writes the refusals of a call that has its own manner.
+        """
+        refuse = refuse or self.refuse
         switches = self._board.now
         caller = self._authenticator.identify(request.headers.getall("Authorization", []))
         if isinstance(caller, Problem):
-            return self.refuse(caller)
+            return refuse(caller)
         if switches.account_fault is not None:
-            return self.refuse(ACCOUNT_PROBLEMS[switches.account_fault])
+            return refuse(ACCOUNT_PROBLEMS[switches.account_fault])
         if switches.rate_per_s is None:
             return caller
         room = self._limiter.ask(
             self._clock.monotonic(), rate_per_s=switches.rate_per_s, slack=switches.rate_slack
         )
         return caller if room.wait_s <= 0 else self.throttle(room)
+
+    def fail(
+        self, request: web.Request, fault: LookUpFault | None, limit_hit: Problem = RATE_LIMIT_HIT
+    ) -> web.Response | None:
+        """Return the answer of a look-up that has a fault, if that spoils all of the answer."""
+        match fault:
+            case LookUpFault.THROTTLED:
+                return self.throttle(Room(1.0, 1, 0), limit_hit)
+            case LookUpFault.FORBIDDEN:
+                return self.refuse(ACCOUNT_PROBLEMS[AccountFault.FORBIDDEN])
+            case LookUpFault.ERROR:
+                return self.refuse(INTERNAL_ERROR)
+            case LookUpFault.UNAVAILABLE:
+                return self.html(503)
+            case LookUpFault.DROP:
+                return self.drop(request)
+            case LookUpFault.TRUNCATED | None:
+                return None
 
     def throttle(self, room: Room, problem: Problem = RATE_LIMIT_HIT) -> web.Response:
         """Answer 429, with the headers that are optional by contract where the switch says so."""

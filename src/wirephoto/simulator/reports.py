@@ -20,10 +20,9 @@ from wirephoto.clock import Clock
 from wirephoto.simulator.authentication import Caller
 from wirephoto.simulator.gate import Gate
 from wirephoto.simulator.ledger import Accepted, Ledger
-from wirephoto.simulator.limiter import RateLimiter, Room
+from wirephoto.simulator.limiter import RateLimiter
 from wirephoto.simulator.problems import (
     ACCOUNT_PROBLEMS,
-    INTERNAL_ERROR,
     UNAUTHORIZED,
     InvalidParameter,
     Problem,
@@ -35,7 +34,7 @@ from wirephoto.simulator.questions import (
     read_question,
 )
 from wirephoto.simulator.settings import SimulatorSettings, new_uuid, seeded_source
-from wirephoto.simulator.switches import AccountFault, ReportsFault, SwitchBoard
+from wirephoto.simulator.switches import AccountFault, LookUpFault, SwitchBoard
 
 _RATE_PER_S = 10.0
 # Assumed: what a 429 of this call says; the account's own limit answers as everywhere.
@@ -79,7 +78,7 @@ class ReportRoutes:
             # Assumed to be a 403. A main account may ask for its subaccounts; ours has none.
             return self._gate.refuse(_NOT_YOURS)
         body = msgspec.json.encode(self._answer(request, question))
-        if self._board.now.reports_fault is ReportsFault.TRUNCATED:
+        if self._board.now.reports_fault is LookUpFault.TRUNCATED:
             body = body[: len(body) // 2]
         return self._gate.answer(200, body)
 
@@ -90,17 +89,9 @@ class ReportRoutes:
             return caller
         if caller.application_id is not None:
             return self._gate.refuse(UNAUTHORIZED)
-        match self._board.now.reports_fault:
-            case ReportsFault.THROTTLED:
-                return self._gate.throttle(Room(1.0, int(_RATE_PER_S), 0), _LIMIT_HIT)
-            case ReportsFault.FORBIDDEN:
-                return self._gate.refuse(ACCOUNT_PROBLEMS[AccountFault.FORBIDDEN])
-            case ReportsFault.ERROR:
-                return self._gate.refuse(INTERNAL_ERROR)
-            case ReportsFault.UNAVAILABLE:
-                return self._gate.html(503)
-            case ReportsFault.DROP:
-                return self._gate.drop(request)
+        fault = self._board.now.reports_fault
+        if (failed := self._gate.fail(request, fault, _LIMIT_HIT)) is not None:
+            return failed
         if self._board.now.rate_per_s is None:
             return None
         room = self._limiter.ask(self._clock.monotonic(), rate_per_s=_RATE_PER_S)

@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from wirephoto.simulator.registration import (
+    SAMPLE_BRANDS,
+    SAMPLE_NUMBERS,
+    SimulatedBrand,
+    SimulatedNumber,
+)
 from wirephoto.simulator.switches import Switches
 
 
@@ -38,6 +44,10 @@ class SimulatorSettings:
     """What `usage` of a receipt names as price."""
     network_code: str | None = "310260"
     """MCC and MNC in final receipts; None leaves them out."""
+    numbers: tuple[SimulatedNumber, ...] = SAMPLE_NUMBERS
+    """What the account has; whether a number may send is the affair of `senders`."""
+    brands: tuple[SimulatedBrand, ...] = SAMPLE_BRANDS
+    """What it has registered for 10DLC."""
     records_max: int = 200_000
     """How many accepted messages are remembered; the oldest are forgotten with their counts."""
 

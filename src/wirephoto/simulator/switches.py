@@ -74,13 +74,13 @@ class Outage(StrEnum):
     """Every connection is closed without an answer."""
 
 
-class ReportsFault(StrEnum):
-    """How the look-up of records goes wrong, while messages are accepted as ever."""
+class LookUpFault(StrEnum):
+    """How one kind of look-up goes wrong, while messages are accepted as ever."""
 
     THROTTLED = "throttled"
     """429."""
     FORBIDDEN = "forbidden"
-    """403: the account has not paid for this product (contract 5.1)."""
+    """403: the account has not paid for this product (contract 5.1), or may not ask."""
     ERROR = "error"
     """500."""
     UNAVAILABLE = "unavailable"
@@ -157,7 +157,11 @@ class Switches:
     """How long after its acceptance a message shows up in the records; not documented (5.1)."""
     reports_page_items: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
     """How many records a page has at most; not documented."""
-    reports_fault: ReportsFault | None = None
+    reports_fault: LookUpFault | None = None
+    numbers_fault: LookUpFault | None = None
+    tendlc_fault: LookUpFault | None = None
+    tendlc_page_items: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    """How many brands, campaigns or numbers a page of 10DLC has at most; not documented."""
 
 
 class SwitchBoard:

@@ -12,6 +12,7 @@ from wirephoto.domain.event import Event
 from wirephoto.domain.message import Message
 from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.messages import insert_events, insert_messages
+from wirephoto.storage.pools import HeardFrom, remember_senders
 from wirephoto.storage.schema import idempotency_keys
 from wirephoto.storage.tenancy import across_tenants
 
@@ -54,11 +55,15 @@ class KeyedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message to store, under its own idempotency key if it has one."""
+    """One message to store, under its own idempotency key if it has one.
+
+    `heard_from` is the sender that a pool chose: its recipient hears from it from now on.
+    """
 
     message: Message
     event: Event
     keyed: KeyedRequest | None = None
+    heard_from: HeardFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ async def accept(tx: Transaction, items: Sequence[Acceptance]) -> list[Accepted]
     stored = [entry for entry, before in zip(entries, known, strict=True) if before is None]
     await insert_messages(tx, [entry.message for entry in stored])
     await insert_events(tx, [entry.event for entry in stored])
+    await remember_senders(tx, [entry.heard_from for entry in stored if entry.heard_from])
     for state in dict.fromkeys(entry.message.state for entry in stored):
         await tx.notify(state.value)
     results, place = [], 0

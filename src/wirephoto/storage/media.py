@@ -15,8 +15,6 @@ from wirephoto.storage.database import Transaction, is_storable
 from wirephoto.storage.schema_media import (
     files,
     media,
-    media_fetches,
-    media_names,
     message_media,
     renditions,
     store_deletions,
@@ -24,19 +22,8 @@ from wirephoto.storage.schema_media import (
 )
 from wirephoto.storage.tenancy import across_tenants
 
-FETCHES_KEPT = 50
-"""Fetches of one name that are written down; the rest are only counted."""
-_NAME_COLUMNS = (
-    "name",
-    "tenant_id",
-    "message_id",
-    "attempt",
-    "position",
-    "file_id",
-    "media_type",
-    "expires_at",
-)
-_FETCH_COLUMNS = tuple(column.name for column in media_fetches.columns if column.name != "seq")
+RENDITIONS_SHOWN = 50
+"""What was made of one file: about as many as there are budgets, profiles and colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,47 +95,31 @@ class Need:
     look_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class HostedName:
-    """A name under which an attempt's file is served until `expires_at`."""
-
-    name: str
-    tenant_id: str
-    message_id: str
-    attempt: int
-    position: int
-    file_id: str
-    media_type: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Hosted:
-    """A name that is served, and the file behind it."""
-
-    name: HostedName
-    file: StoredFile
-
-
-@dataclass(frozen=True, slots=True)
-class MediaFetch:
-    """One fetch of a hosted file: evidence that its attempt was accepted."""
-
-    name: str
-    tenant_id: str
-    message_id: str
-    attempt: int
-    position: int
-    method: str
-    user_agent: str | None
-    at: datetime
-
-
-async def find_file(tx: Transaction, tenant_id: str, digest: str) -> StoredFile | None:
-    """Return the tenant's file with these bytes."""
-    query = select(files).where(files.c.tenant_id == tenant_id, files.c.digest == digest)
-    row = (await tx.execute(query)).one_or_none()
+async def reserve_file(
+    tx: Transaction, tenant_id: str, digest: str, *, look_at: datetime
+) -> StoredFile | None:
+    """Return the tenant's file with these bytes; it is left alone until `look_at`."""
+    reserved = await tx.execute(
+        update(files)
+        .where(files.c.tenant_id == tenant_id, files.c.digest == digest)
+        .values(look_at=look_at)
+        .returning(files)
+    )
+    row = reserved.one_or_none()
     return _file(row) if row else None
+
+
+async def forget_file(tx: Transaction, tenant_id: str, file_id: str) -> int:
+    """Part originals from a file whose bytes are lost; return how many.
+
+    Uploads are gone then, and what an address held is fetched again.
+    """
+    parted = await tx.execute(
+        update(media)
+        .where(media.c.tenant_id == tenant_id, media.c.file_id == file_id)
+        .values(file_id=None)
+    )
+    return parted.rowcount
 
 
 async def get_file(tx: Transaction, tenant_id: str, file_id: str) -> StoredFile | None:
@@ -165,14 +136,16 @@ async def plan_deletions(tx: Transaction, rows: Sequence[StoredFile], *, due_at:
     await tx.insert_rows(store_deletions, ("store_key", "tenant_id", "due_at"), values)
 
 
-async def keep_file(tx: Transaction, file: StoredFile, *, now: datetime, look_at: datetime) -> str:
+async def keep_file(
+    tx: Transaction, file: StoredFile, *, planned_at: datetime, now: datetime, look_at: datetime
+) -> str:
     """Keep bytes that are in the store; return the id of the file that holds them from now on.
 
-    It is another's where the same bytes were kept meanwhile: then these are deleted as planned.
-    A row carries its tenant.
+    It is another's where the same bytes were kept meanwhile: then these are deleted as planned, at
+    `planned_at`. A row carries its tenant.
 
     Raises:
-        StorageUnavailable: the time at which they were to be deleted is past.
+        StorageUnavailable: by now they may be deleted.
     """
     dialect = postgresql if tx.database.is_postgres else sqlite
     values = {
@@ -183,20 +156,28 @@ async def keep_file(tx: Transaction, file: StoredFile, *, now: datetime, look_at
         "created_at": now,
         "look_at": look_at,
     }
-    await tx.execute(dialect.insert(files).values(values).on_conflict_do_nothing())
-    kept = await find_file(tx, file.tenant_id, file.digest)
-    assert kept is not None, "it was inserted, or was there"
-    if kept.id == file.id:
+    fresh = dialect.insert(files).values(values)
+    # Changed rather than passed over where it is there: nobody deletes it before this commits.
+    kept = await tx.execute(
+        fresh.on_conflict_do_update(
+            index_elements=[files.c.tenant_id, files.c.digest],
+            set_={"look_at": fresh.excluded.look_at},
+        ).returning(files.c.id)
+    )
+    file_id: str = kept.scalar_one()
+    if file_id == file.id:
+        # Whoever deletes bytes puts their time off meanwhile: the plan must be as it was.
         planned = await tx.execute(
             delete(store_deletions).where(
                 store_deletions.c.store_key == file.store_key,
                 store_deletions.c.tenant_id == file.tenant_id,
+                store_deletions.c.due_at == planned_at,
                 store_deletions.c.due_at > now,
             )
         )
         if not planned.rowcount:
             raise StorageUnavailable("storing took so long that the bytes may be deleted again")
-    return kept.id
+    return file_id
 
 
 async def insert_original(tx: Transaction, original: Original) -> None:
@@ -276,7 +257,7 @@ async def list_renditions(tx: Transaction, tenant_id: str, source_id: str) -> li
         select(renditions)
         .where(renditions.c.tenant_id == tenant_id, renditions.c.source_id == source_id)
         .order_by(renditions.c.created_at, renditions.c.target)
-        .limit(FETCHES_KEPT)
+        .limit(RENDITIONS_SHOWN)
     )
     return [_rendition(row) for row in await tx.execute(query)]
 
@@ -302,64 +283,10 @@ async def insert_needs(tx: Transaction, rows: Sequence[Need]) -> None:
     await tx.insert_rows(message_media, columns, values)
 
 
-async def insert_names(tx: Transaction, rows: Sequence[HostedName]) -> None:
-    """Store the names of attempts' files; each row carries its tenant."""
-    instant = tx.database.instant
-    values = [
-        tuple(
-            instant(row.expires_at) if column == "expires_at" else getattr(row, column)
-            for column in _NAME_COLUMNS
-        )
-        for row in rows
-    ]
-    await tx.insert_rows(media_names, _NAME_COLUMNS, values)
-
-
-@across_tenants("who knows an unguessable name may fetch it; phones have no key")
-async def find_name(tx: Transaction, name: str, *, now: datetime) -> Hosted | None:
-    """Return what is served under a name now."""
-    if not is_storable(name):
-        return None
-    query = (
-        select(media_names, files.c.digest, files.c.size_bytes)
-        .join(files, files.c.id == media_names.c.file_id)
-        .where(media_names.c.name == name, media_names.c.expires_at > now)
-    )
-    row = (await tx.execute(query)).one_or_none()
-    if row is None:
-        return None
-    hosted = HostedName(*[getattr(row, column) for column in _NAME_COLUMNS])
-    return Hosted(hosted, StoredFile(row.file_id, row.tenant_id, row.digest, row.size_bytes))
-
-
-async def record_fetches(tx: Transaction, rows: Sequence[MediaFetch]) -> Sequence[None]:
-    """Write down fetches of hosted files; each row carries its tenant."""
-    for row in sorted(rows, key=lambda row: row.name):
-        counted = await tx.execute(
-            update(media_names)
-            .where(media_names.c.name == row.name)
-            .values(fetches=media_names.c.fetches + 1)
-            .returning(media_names.c.fetches)
-        )
-        fetches = counted.scalar_one_or_none()
-        if fetches is not None and fetches <= FETCHES_KEPT:
-            values = {column: getattr(row, column) for column in _FETCH_COLUMNS}
-            await tx.execute(insert(media_fetches).values(values))
-    return [None] * len(rows)
-
-
-async def list_fetches(tx: Transaction, tenant_id: str, message_id: str) -> list[MediaFetch]:
-    """Return the fetches of a message's files, in order."""
-    query = (
-        select(media_fetches)
-        .where(media_fetches.c.tenant_id == tenant_id, media_fetches.c.message_id == message_id)
-        .order_by(media_fetches.c.seq)
-        .limit(10 * FETCHES_KEPT)
-    )
-    return [
-        MediaFetch(**{name: getattr(row, name) for name in _FETCH_COLUMNS})
-        for row in await tx.execute(query)
-    ]
+@across_tenants("asked once, for the whole process")
+async def any_need(tx: Transaction) -> bool:
+    """Tell whether any message needs a file."""
+    return (await tx.execute(select(message_media.c.file_id).limit(1))).first() is not None
 
 
 @across_tenants("the media store is one for all")

@@ -18,7 +18,14 @@ from wirephoto.storage.database import (
     is_storable,
     rows_json,
 )
-from wirephoto.storage.media import HostedName, Need, insert_names, insert_needs
+from wirephoto.storage.hosting import (
+    HostedName,
+    insert_names,
+)
+from wirephoto.storage.media import (
+    Need,
+    insert_needs,
+)
 from wirephoto.storage.rows import (
     ANSWERED,
     ANSWERED_FIELDS,

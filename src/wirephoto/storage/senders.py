@@ -31,6 +31,7 @@ from wirephoto.domain.pacing import FULL, Pace, Slowing
 from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
+    DEFAULT_BRAND,
     DEFAULT_CAMPAIGN,
     accounts,
     campaigns,
@@ -76,6 +77,9 @@ class Sender:
     campaign_id: str
     account_id: str
     kind: str
+    brand_id: str = DEFAULT_BRAND
+    available: bool = True
+    """Neither the sender nor its campaign is paused or stopped."""
 
 
 @across_tenants("a line serves all its account's tenants")
@@ -250,12 +254,16 @@ async def stopped_lines(tx: Transaction) -> list[tuple[str, Line]]:
 
 @across_tenants("the settings of the one default account and campaign")
 async def set_default_rates(tx: Transaction, *, account_rate: float, sender_rate: float) -> None:
-    """Bring the default account and campaign to the rates that the settings say."""
-    for table, id_, rate in (
-        (accounts, DEFAULT_ACCOUNT, account_rate),
-        (campaigns, DEFAULT_CAMPAIGN, sender_rate),
-    ):
-        await tx.execute(update(table).where(table.c.id == id_).values(rate=rate))
+    """Bring the default account and campaign to the rates that the settings say.
+
+    A campaign that is known by its registration has the rate of that, which knows better.
+    """
+    account = update(accounts).where(accounts.c.id == DEFAULT_ACCOUNT)
+    campaign = update(campaigns).where(
+        campaigns.c.id == DEFAULT_CAMPAIGN, campaigns.c.provider_id.is_(None)
+    )
+    await tx.execute(account.values(rate=account_rate))
+    await tx.execute(campaign.values(rate=sender_rate))
 
 
 async def add_sender(tx: Transaction, sender: Sender, now: datetime) -> None:
@@ -274,7 +282,9 @@ async def add_sender(tx: Transaction, sender: Sender, now: datetime) -> None:
 @across_tenants("loaded once for the whole process; each sender carries its tenant")
 async def load_senders(tx: Transaction) -> list[Sender]:
     """Return every sender."""
-    query = select(senders, campaigns.c.account_id).join(campaigns)
+    query = select(
+        senders, campaigns.c.account_id, campaigns.c.brand_id, campaigns.c.stopped_at
+    ).join(campaigns)
     return [
         Sender(
             number=row.number,
@@ -282,6 +292,8 @@ async def load_senders(tx: Transaction) -> list[Sender]:
             campaign_id=row.campaign_id,
             account_id=row.account_id,
             kind=row.kind,
+            brand_id=row.brand_id,
+            available=row.paused_at is None and row.stopped_at is None,
         )
         for row in await tx.execute(query.order_by(senders.c.number))
     ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.factories import NOW
 from wirephoto.domain.pacing import next_pacific_midnight
-from wirephoto.simulator.switches import AccountFault, HttpFault, Outage, ReportsFault
+from wirephoto.simulator.switches import AccountFault, HttpFault, LookUpFault, Outage
 
 BEFORE_MIDNIGHT = next_pacific_midnight(NOW) - timedelta(minutes=1)
 """When a run begins in which what is held for the day leaves again."""
@@ -174,7 +174,7 @@ def _draw_switches(random: Random, rate: float) -> dict[str, Any]:
         "fetch_media": random.random() < 0.5,
         "reports_delay_s": random.choice((0.0, 30.0, 200.0)),
         "reports_page_items": random.choice((1, 3, 1000)),
-        "reports_fault": random.choice((None, None, None, *ReportsFault)),
+        "reports_fault": random.choice((None, None, None, *LookUpFault)),
     }
 
 

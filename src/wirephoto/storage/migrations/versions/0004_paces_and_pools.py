@@ -1,4 +1,4 @@
-"""Paces that adapt, fair queues, daily caps, pools of senders."""
+"""Paces that adapt, fair queues, daily caps, pools of senders, expected times."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,67 @@
+"""What waits for a campaign is counted by priority and by when it falls due."""
+
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from tests.factories import NOW, make_message
+from tests.storage.writing import store
+from wirephoto.domain.message import MessageState, Priority
+from wirephoto.storage.backlog import load_backlog
+from wirephoto.storage.schema import DEFAULT_CAMPAIGN, accounts, brands, campaigns
+
+MINUTE = timedelta(minutes=1)
+
+
+async def load(database):
+    async with database.read() as tx:
+        return await load_backlog(tx, DEFAULT_CAMPAIGN, now=NOW)
+
+
+async def test_what_waits_is_counted_by_priority_and_time(database):
+    """What is due already is one number; later ones are kept apart by the minute."""
+    await store(
+        database,
+        make_message(due_at=NOW - 9 * MINUTE),
+        make_message(due_at=NOW),
+        make_message(due_at=NOW, priority=Priority.URGENT),
+        make_message(due_at=NOW + 2.2 * MINUTE),
+        make_message(due_at=NOW + 2.7 * MINUTE, weight=3),
+        make_message(state=MessageState.PREPARING),
+        make_message(state=MessageState.SUBMITTED),
+    )
+
+    found = await load(database)
+
+    assert [(group.priority, group.due_at, group.count) for group in found.waiting] == [
+        (Priority.URGENT, NOW, 1),
+        (Priority.NORMAL, NOW, 2),
+        (Priority.NORMAL, NOW + 2 * MINUTE, 4),
+    ]
+
+
+async def test_the_slower_of_campaign_and_account_sets_the_rate(database):
+    """All campaigns together must not exceed what the account may send."""
+    async with database.transaction() as tx:
+        await tx.execute(update(campaigns).values(rate=50.0))
+        await tx.execute(update(accounts).values(rate=30.0))
+        await tx.execute(update(brands).values(daily_cap=2000))
+
+    found = await load(database)
+
+    assert (found.rate, found.daily_cap, found.sent_today) == (30.0, 2000, 0)
+    assert not found.stopped
+
+
+async def test_a_stop_of_the_account_is_one_of_the_campaign(database):
+    """Nothing leaves either way."""
+    async with database.transaction() as tx:
+        await tx.execute(update(accounts).values(stopped_at=NOW, stop_reason="unauthorized"))
+
+    assert (await load(database)).stopped
+
+
+async def test_a_campaign_that_does_not_exist_has_no_backlog(database):
+    """Its sender may have been removed meanwhile."""
+    async with database.read() as tx:
+        assert await load_backlog(tx, "cmp_none", now=NOW) is None
