@@ -12,6 +12,7 @@ from sqlalchemy import text, update
 from benchmarks.processes import scratch
 from tests.factories import make_message
 from tests.postgres import administer, named, running_server
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.engine.claim import claim_due
 from wirephoto.storage.database import Database, open_database
 from wirephoto.storage.messages import insert_messages
@@ -82,6 +83,7 @@ async def _cost_ms(database: Database) -> tuple[int, float]:
                 head_start=timedelta(),
                 limit=LIMIT,
                 lease=timedelta(hours=1),
+                cap_rules=CapRules(),
             )
         took.append((time.perf_counter() - started) * 1000)
         counts.append(len(claim.messages))

@@ -58,6 +58,7 @@ class LogEvent(StrEnum):
     LINE_STOPPED = "line_stopped"
     LINE_RESUMED = "line_resumed"
     CAMPAIGN_SLOWED = "campaign_slowed"
+    DAILY_CAP_SPENT = "daily_cap_spent"
     CAMPAIGN_PAUSED = "campaign_paused"
     CAMPAIGN_RESUMED = "campaign_resumed"
     TOKEN_REUSE_DISABLED = "token_reuse_disabled"  # noqa: S105 - an event's name, not a password

@@ -19,6 +19,7 @@ from wirephoto.api.app import create_app
 from wirephoto.api.auth import Keys
 from wirephoto.api.services import MediaServices, Services, WebhookSettings
 from wirephoto.clock import Clock
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.message import Category
 from wirephoto.domain.request import RequestRules
 from wirephoto.engine.drafting import Drafting
@@ -50,7 +51,7 @@ def make_app(
     It hosts files where a test hands in `media`.
     """
     commits, ids = GroupCommit(database), make_ids()
-    directory, outlook = SenderDirectory(database, clock), Outlook(database, clock)
+    directory, outlook = SenderDirectory(database, clock), Outlook(database, clock, CapRules())
     drafting = Drafting(
         database=database,
         clock=clock,

@@ -36,6 +36,7 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "media": [dict.fromkeys(MEDIA_FIELDS) | {"url": PICTURE, "kind": "image"}],
         "category": "transactional",
         "priority": "normal",
+        "ordered": False,
         "reference": "order-7",
         "metadata": {},
         "hold_reason": None,
@@ -65,6 +66,7 @@ async def test_a_message_looks_the_same_when_it_is_looked_up(client):
         metadata={"order": "7", "quote'\"": "\\"},
         send_at="2026-03-04T12:00:00.123456-05:00",
         priority="urgent",
+        ordered=True,
         category="marketing",
         **{"from": "+1 202-555-0100"},
     )
@@ -100,6 +102,7 @@ REFUSED = [
     ({"metadata": {"": "x"}}, "metadata", "length"),
     ({"reference": ""}, "reference", "length"),
     ({"priority": "high"}, "priority", "invalid_type"),
+    ({"ordered": "yes"}, "ordered", "invalid_type"),
     ({"category": "spam"}, "category", "invalid_type"),
 ]
 

@@ -68,6 +68,8 @@ REFUSED = [
     ("WIREPHOTO_MEDIA", "canary", "passthrough"),
     ("WIREPHOTO_EGRESS_ALLOW", "10.0.0.0/8,canary", "entry 2"),
     ("WIREPHOTO_EGRESS_ALLOW", "10.0.0.1/8", "entry 1"),
+    ("WIREPHOTO_CAPPED_NETWORKS", "310260,canary", "entry 2"),
+    ("WIREPHOTO_UNKNOWN_NETWORKS", "canary", "counted"),
     ("WIREPHOTO_API_KEY", "canary", "24"),
     ("WIREPHOTO_API_KEY", "canary canary canary canary", "without spaces"),
     ("WIREPHOTO_SECRET", "s" * 32 + ",canary", "32"),
@@ -106,6 +108,7 @@ def test_a_bad_value_is_named_by_its_variable_and_never_shown(
 
 
 TAKEN = [
+    ("WIREPHOTO_CAPPED_NETWORKS", "310260, 31026", "capped_networks", ("310260", "31026")),
     ("VONAGE_SENDER_NUMBER", "12015550123", "vonage_sender_number", "+12015550123"),
     ("VONAGE_SENDER_NUMBER", "+1 (201) 555-0123", "vonage_sender_number", "+12015550123"),
     ("VONAGE_SENDER_NUMBER", "54321", "vonage_sender_number", "54321"),

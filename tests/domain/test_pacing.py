@@ -1,6 +1,6 @@
 """Slots: never closer than the rate allows, never given back, none wasted."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -16,7 +16,6 @@ from wirephoto.domain.pacing import (
     Demand,
     Pace,
     allocate,
-    next_pacific_midnight,
 )
 
 RATES = st.one_of(st.floats(0.05, 60), st.sampled_from([0.25, 1.0, 3.0, 4.5, 10.0, 30.0, 75.0]))
@@ -210,17 +209,3 @@ def test_nearly_all_of_the_rate_is_used(rate):
         now = max(now, pace.next_slot_at - HORIZON / 2) + timedelta(milliseconds=30)
 
     assert used >= 0.99 * rate * seconds
-
-
-@pytest.mark.parametrize(
-    ("now", "midnight"),
-    [
-        (datetime(2026, 3, 4, 7, 59, 59, tzinfo=UTC), datetime(2026, 3, 4, 8, tzinfo=UTC)),
-        (datetime(2026, 3, 4, 8, 0, tzinfo=UTC), datetime(2026, 3, 5, 8, tzinfo=UTC)),
-        (datetime(2026, 3, 8, 9, 0, tzinfo=UTC), datetime(2026, 3, 9, 7, tzinfo=UTC)),
-        (datetime(2026, 11, 1, 8, 0, tzinfo=UTC), datetime(2026, 11, 2, 8, tzinfo=UTC)),
-    ],
-)
-def test_a_day_of_the_caps_ends_at_midnight_pacific_time(now, midnight):
-    """On the days when clocks change too: a day of 23 or 25 hours is still one day."""
-    assert next_pacific_midnight(now) == midnight

@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from tests.engine.stage import Stage
 from tests.factories import NOW, make_message
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.line import PROBE_FIRST_S
 from wirephoto.domain.message import Message, MessageState, Priority
 from wirephoto.engine.claim import IDLE_REST_S, Claim, claim_due
@@ -36,6 +37,7 @@ async def claim(stage: Stage, *, limit: int = 100, head_start: timedelta = HEAD_
             head_start=head_start,
             limit=limit,
             lease=LEASE,
+            cap_rules=CapRules(),
         )
 
 

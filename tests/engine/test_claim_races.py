@@ -7,6 +7,7 @@ import pytest
 from tests.engine.stage import FakeProvider, make_dispatcher
 from tests.factories import NOW, make_message
 from tests.race import race
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.message import MessageState
 from wirephoto.engine.claim import claim_due
 from wirephoto.engine.moves import cancel
@@ -28,6 +29,7 @@ async def claim(tx, limit=10):
         head_start=timedelta(),
         limit=limit,
         lease=timedelta(seconds=30),
+        cap_rules=CapRules(),
     )
 
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from tests.engine.stage import FakeProvider, Stage, logged, make_dispatcher, make_receipts
 from tests.factories import NOW, make_attempt, make_message
+from wirephoto.domain.daily_cap import cap_day
 from wirephoto.domain.line import PROBE_LONGEST_S, QUIET
 from wirephoto.domain.message import AttemptState, MessageState
 from wirephoto.domain.outcome import (
@@ -18,7 +20,8 @@ from wirephoto.domain.outcome import (
     Verdict,
 )
 from wirephoto.engine.line import heed, heed_receipts
-from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_BRAND, DEFAULT_CAMPAIGN, contacts
+from wirephoto.storage.schema_senders import brand_days
 
 BARRED = Failure("1060", "account_barred", "Barred.", FailureClass.ACCOUNT)
 UNREGISTERED = Failure("1484", "not_registered", "No.", FailureClass.SENDER)
@@ -199,3 +202,57 @@ async def test_a_lack_of_capacity_that_is_told_late_slows_nothing(stage):
     await tell(stage, CROWDED, late=QUIET + timedelta(seconds=1))
 
     assert (await stage.campaign()).slow_share == 1.0
+
+
+async def networks(stage: Stage) -> dict[str, str | None]:
+    async with stage.database.read() as tx:
+        found = await tx.execute(select(contacts))
+        return {row.recipient: row.network_code for row in found}
+
+
+async def hear(stage: Stage, *told: tuple[str, str | None], failure: Failure | None = None) -> None:
+    """Hear of (recipient, network code), at the provider's time NOW."""
+    news = []
+    for recipient, network_code in told:
+        message = make_message(recipient=recipient, state=MessageState.SUBMITTED, attempts=1)
+        attempt = make_attempt(message, state=AttemptState.SUBMITTED)
+        receipt = Receipt(
+            "uuid-1",
+            attempt.client_ref,
+            ReceiptState.REJECTED if failure else ReceiptState.DELIVERED,
+            NOW,
+            failure=failure,
+            network_code=network_code,
+        )
+        news.append((message, attempt, receipt))
+    complaints = make_receipts(stage).complaints
+    await heed_receipts(stage.database, news, stage.clock.now(), complaints=complaints)
+
+
+async def test_a_receipt_tells_on_which_network_a_phone_is(stage):
+    """Nothing else does: the API has no look-up, and the cap is one carrier's alone."""
+    await hear(stage, ("+12125550101", "310260"), ("+12125550102", None))
+    assert await networks(stage) == {"+12125550101": "310260"}
+
+    await hear(stage, ("+12125550101", "310410"), ("+12125550102", "311480"))
+    await hear(stage, ("+12125550101", None))
+
+    assert await networks(stage) == {"+12125550101": "310410", "+12125550102": "311480"}
+
+
+@pytest.mark.parametrize("late", [timedelta(), timedelta(minutes=30)])
+async def test_a_day_is_spent_when_the_carrier_says_so(stage, late):
+    """Each further message would be turned down as well, at its price; how late we hear is one."""
+    await stage.advance(late.total_seconds())
+    capped = Failure("1460", "daily_limit", "Used up.", FailureClass.RETRY, daily_cap=True)
+
+    with logged() as lines:
+        await hear(stage, ("+12125550101", None), ("+12125550102", None), failure=capped)
+        await hear(stage, ("+12125550103", None), failure=capped)
+
+    async with stage.database.read() as tx:
+        (day,) = await tx.execute(select(brand_days))
+    assert (day.brand_id, day.day, day.sent) == (DEFAULT_BRAND, cap_day(NOW), 0)
+    assert day.spent_at == NOW + late
+    assert lines[0]["event"] == "daily_cap_spent"
+    assert (lines[0]["campaigns"], lines[0]["day"]) == ([DEFAULT_CAMPAIGN], cap_day(NOW))

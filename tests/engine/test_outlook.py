@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.factories import NOW, make_message
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.message import Priority
 from wirephoto.engine.outlook import AGE_S_MIN, Outlook
 from wirephoto.storage.schema import DEFAULT_CAMPAIGN, campaigns
@@ -17,7 +18,7 @@ SECOND = timedelta(seconds=1)
 async def outlook(stage):
     async with stage.database.transaction() as tx:
         await tx.execute(update(campaigns).values(rate=1.0, next_slot_at=NOW))
-    return Outlook(stage.database, stage.clock)
+    return Outlook(stage.database, stage.clock, CapRules())
 
 
 async def expected(outlook, **changes):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.engine.stage import Stage, logged, make_inbound, receipt, sent_message
 from tests.factories import NOW, make_attempt, make_message
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.line import NEVER, ComplaintLimit, Proof
 from wirephoto.domain.message import AttemptState, MessageState
 from wirephoto.domain.outcome import Failure, FailureClass, Receipt, ReceiptState
@@ -91,6 +92,7 @@ async def test_too_many_complaints_pause_the_campaign_for_a_human(stage):
             head_start=timedelta(),
             limit=9,
             lease=timedelta(seconds=30),
+            cap_rules=CapRules(),
         )
         assert not await resume_line(tx, campaigns, DEFAULT_CAMPAIGN, Proof.ANSWER)
         assert not await resume_line(tx, campaigns, DEFAULT_CAMPAIGN, Proof.RECEIPT)

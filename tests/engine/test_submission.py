@@ -12,6 +12,7 @@ import pytest
 from tests.engine.stage import Stage
 from tests.factories import NOW, PICTURE, RECIPIENT, SENDER
 from wirephoto.domain.api_key import Scope
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Category, Message, MessageState, Priority
 from wirephoto.domain.request import MediaRequest, MessageRequest, RequestRules
@@ -54,7 +55,7 @@ def make_submissions(stage: Stage, *, checked: bool = True) -> Submissions:
         clock=stage.clock,
         ids=stage.ids,
         directory=SenderDirectory(stage.database, stage.clock),
-        outlook=Outlook(stage.database, stage.clock),
+        outlook=Outlook(stage.database, stage.clock, CapRules()),
         rules=RULES,
         media_is_prepared=checked,
     )
@@ -109,7 +110,7 @@ async def stored(stage: Stage) -> list[Message]:
 
 async def test_an_accepted_message_is_stored_with_its_first_event(stage, submissions):
     """A 202 means committed; what it says is what is stored."""
-    request = wanted(reference="order 7", metadata={"a": "b"}, priority="urgent")
+    request = wanted(reference="order 7", metadata={"a": "b"}, priority="urgent", ordered=True)
 
     answer = await submit(submissions, request)
 
@@ -119,6 +120,7 @@ async def test_an_accepted_message_is_stored_with_its_first_event(stage, submiss
     assert (message.account_id, message.campaign_id) == (DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN)
     assert message.media == (Media(PICTURE),)
     assert (message.priority, message.category) == (Priority.URGENT, Category.TRANSACTIONAL)
+    assert message.ordered
     assert (message.reference, message.metadata) == ("order 7", {"a": "b"})
     assert (message.due_at, message.expires_at) == (NOW, NOW + timedelta(hours=24))
     assert (message.version, message.tries, message.attempts) == (1, 0, 0)

@@ -19,6 +19,7 @@ from sqlalchemy import text, update
 
 from tests.factories import make_message
 from tests.postgres import administer, named, running_server
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.pacing import HORIZON, LATE_MAX, Demand, Pace, allocate
 from wirephoto.engine.claim import claim_due
 from wirephoto.storage.database import Database, open_database
@@ -146,6 +147,7 @@ class Rows:
                 head_start=HEAD_START,
                 limit=limit,
                 lease=timedelta(seconds=30),
+                cap_rules=CapRules(),
             )
         return [message.slot_at for message in claim.messages if message.slot_at], claim.rest_s
 

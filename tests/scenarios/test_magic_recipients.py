@@ -92,18 +92,26 @@ async def test_a_rejection_that_every_message_would_get_stops_the_line(world, di
     assert (message.reason, message.resends) == (STOPPING[digits][1], 1)
 
 
-async def test_the_daily_cap_holds_the_message_and_nothing_else(world):
+async def test_the_daily_cap_holds_the_phones_of_its_carrier(credentials, database_url):
     """T-Mobile's cap is no reason to keep the pictures of everybody else."""
-    held = await world.send(to=recipient("63"))
-    other = await world.send()
+    async with running_world(
+        credentials, database_url, switches={"network_code": "310410"}
+    ) as world:
+        await world.until(await world.send(), "delivered")
+        refused = await world.send(to=recipient("63"))
+        while (message := await world.until(refused, "queued")).hold_reason is None:
+            pass
+        assert (message.hold_reason, message.reason) == ("daily_limit", "daily_limit")
+        assert message.due_at > message.updated_at
 
-    await world.until(other, "delivered")
-    while (message := await world.until(held, "queued")).hold_reason is None:
-        pass
+        unknown = await world.send(to=recipient("64"))
+        while (held := await world.until(unknown, "queued")).hold_reason is None:
+            pass
+        await world.until(await world.send(), "delivered")
 
-    assert (message.hold_reason, message.reason) == ("daily_limit", "daily_limit")
-    assert message.due_at > message.updated_at
-    assert (await world.ready())[1]["findings"] == []
+        assert (held.hold_reason, held.due_at) == ("daily_limit", message.due_at)
+        assert (held.attempts, await world.state(unknown)) == (0, "queued")
+        assert (await world.ready())[1]["findings"] == []
 
 
 async def test_an_answer_later_than_we_wait_is_settled_by_the_receipt(credentials, database_url):

@@ -124,7 +124,7 @@ def _is_refused_and_queued(message: Message) -> bool:
 
 @asynccontextmanager
 async def running_simulator(
-    credentials: Credentials, gateway_url: str, **switches: Any
+    credentials: Credentials, gateway_url: str, *, network_code: str = "310260", **switches: Any
 ) -> AsyncIterator[tuple[Simulator, str]]:
     """Run the simulated provider; it tells the gateway at `gateway_url`."""
     simulator = Simulator(
@@ -133,6 +133,7 @@ async def running_simulator(
             status_url=f"{gateway_url}/webhooks/status",
             inbound_url=f"{gateway_url}/webhooks/inbound",
             seed=7,
+            network_code=network_code,
             switches=replace(QUICK, **switches),
         )
     )

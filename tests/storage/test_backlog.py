@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import update
 
 from tests.factories import NOW, make_message
 from tests.storage.writing import store
+from wirephoto.domain.daily_cap import cap_day, next_pacific_midnight
 from wirephoto.domain.message import MessageState, Priority
 from wirephoto.storage.backlog import load_backlog
+from wirephoto.storage.daily_caps import mark_spent
 from wirephoto.storage.schema import DEFAULT_CAMPAIGN, accounts, brands, campaigns
 
 MINUTE = timedelta(minutes=1)
@@ -15,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 async def load(database):
     async with database.read() as tx:
-        return await load_backlog(tx, DEFAULT_CAMPAIGN, now=NOW)
+        return await load_backlog(tx, DEFAULT_CAMPAIGN, now=NOW, capped=True)
 
 
 async def test_what_waits_is_counted_by_priority_and_time(database):
@@ -53,6 +56,26 @@ async def test_the_slower_of_campaign_and_account_sets_the_rate(database):
     assert not found.stopped
 
 
+@pytest.mark.parametrize(
+    ("cap", "capped", "told"),
+    [
+        (2000, True, (2000, 2000, NOW)),
+        (2000, False, (None, 0, NOW)),
+        (None, True, (None, 0, next_pacific_midnight(NOW))),
+        (None, False, (None, 0, NOW)),
+    ],
+)
+async def test_a_day_that_the_carrier_called_spent_is_spent(database, cap, capped, told):
+    """An expected time before midnight would be one that everybody knows to be wrong."""
+    async with database.transaction() as tx:
+        await tx.execute(update(brands).values(daily_cap=cap))
+        await tx.execute(update(campaigns).values(next_slot_at=NOW))
+        await mark_spent(tx, [DEFAULT_CAMPAIGN], day=cap_day(NOW), now=NOW)
+        found = await load_backlog(tx, DEFAULT_CAMPAIGN, now=NOW, capped=capped)
+
+    assert (found.daily_cap, found.sent_today, found.next_slot_at) == told
+
+
 async def test_a_stop_of_the_account_is_one_of_the_campaign(database):
     """Nothing leaves either way."""
     async with database.transaction() as tx:
@@ -64,4 +87,4 @@ async def test_a_stop_of_the_account_is_one_of_the_campaign(database):
 async def test_a_campaign_that_does_not_exist_has_no_backlog(database):
     """Its sender may have been removed meanwhile."""
     async with database.read() as tx:
-        assert await load_backlog(tx, "cmp_none", now=NOW) is None
+        assert await load_backlog(tx, "cmp_none", now=NOW, capped=True) is None

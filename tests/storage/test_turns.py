@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 from tests.factories import NOW, make_message
 from tests.storage.writing import add_campaign, add_tenant, store
 from wirephoto.domain.message import MessageState, Priority
-from wirephoto.storage.queue import put_off
+from wirephoto.storage.queue import Hold, put_off
 from wirephoto.storage.schema import DEFAULT_CAMPAIGN, messages
 from wirephoto.storage.turns import (
     BLOCKED_LEAST,
@@ -220,7 +220,7 @@ async def test_many_that_wait_do_not_hide_the_rest_for_long(database):
     while free.id not in [one.id for one in found]:
         assert 0 < len(found) <= LOOK_AHEAD + 2
         async with database.transaction() as tx:
-            await put_off(tx, [(one.id, one.put_off_until) for one in found])
+            await put_off(tx, [Hold(one.id, one.put_off_until, "other") for one in found])
         rounds, found = rounds + 1, await ask(database, turn)
 
     assert 0 < rounds < 6

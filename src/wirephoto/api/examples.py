@@ -65,6 +65,7 @@ def _message() -> dict[str, Any]:
         ],
         "category": "transactional",
         "priority": "normal",
+        "ordered": False,
         "reference": "order-1042",
         "metadata": {},
         "hold_reason": None,

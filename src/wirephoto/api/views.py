@@ -101,6 +101,7 @@ class MessageView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
     media: list[MediaView]
     category: Category
     priority: PriorityName
+    ordered: bool
     reference: str | None
     metadata: Mapping[str, str]
     hold_reason: str | None
@@ -227,6 +228,7 @@ def message_view(message: Message) -> MessageView:
         media=[_media_view(media) for media in message.media],
         category=message.category,
         priority=_PRIORITY_NAMES[message.priority],
+        ordered=message.ordered,
         reference=message.reference,
         metadata=message.metadata,
         hold_reason=message.hold_reason,

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from random import Random
 from typing import TextIO
-from urllib.parse import urlsplit
 
 from litestar import Litestar
 from pydantic import SecretStr
@@ -16,17 +15,13 @@ from wirephoto.api.app import create_app
 from wirephoto.api.auth import HOW_TO_MAKE_A_KEY, Keys
 from wirephoto.api.server import HttpServer
 from wirephoto.api.services import Services, WebhookSettings
+from wirephoto.bootstrap import rules
 from wirephoto.bootstrap.locking import lock_file
 from wirephoto.bootstrap.media import MediaParts
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
-from wirephoto.domain.doubt import Delivery, DoubtPolicy
-from wirephoto.domain.message import Category
-from wirephoto.domain.outcome import FailureClass
-from wirephoto.domain.phone import sender_kind
-from wirephoto.domain.request import RequestRules
-from wirephoto.domain.retry import ResendPolicy, RetryPolicy
+from wirephoto.domain.retry import RetryPolicy
 from wirephoto.egress import Egress
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings, Provider
 from wirephoto.engine.drafting import Drafting
@@ -37,7 +32,7 @@ from wirephoto.engine.maintenance import Expirer, Overdue, Pruner, Rescuer
 from wirephoto.engine.media_sweep import MediaSweeper
 from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.preparation import Preparation
-from wirephoto.engine.receipts import ReceiptRules, Receipts
+from wirephoto.engine.receipts import Receipts
 from wirephoto.engine.reconciliation import Reconciler, Records
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
@@ -46,9 +41,8 @@ from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database, open_database
 from wirephoto.storage.migrations import upgrade
-from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_TENANT
 from wirephoto.storage.senders import (
-    Sender,
     add_sender,
     load_senders,
     probe_now,
@@ -64,7 +58,6 @@ FAILURES_MAX = 3
 """Turns in a row that a duty may fail before the process says that it cannot do its work."""
 GRACE_LEFT_S_MIN = 1.0
 """What answers on the wire get to come in, however long HTTP requests took to end."""
-_PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
 
 
 class Gateway:
@@ -101,7 +94,8 @@ class Gateway:
         self.media = media or MediaParts(
             settings, database=self.database, clock=clock, ids=self._ids, egress=self._egress
         )
-        self.outlook = Outlook(self.database, clock)
+        self._cap_rules = rules.cap_rules(settings)
+        self.outlook = Outlook(self.database, clock, self._cap_rules)
         self.directory = SenderDirectory(self.database, clock)
         self._lock: TextIO | None = None
         self._lookout: Lookout | None = None
@@ -170,15 +164,7 @@ class Gateway:
             ids=self._ids,
             directory=self.directory,
             outlook=self.outlook,
-            rules=RequestRules(
-                default_sender=settings.vonage_sender_number,
-                default_category=Category(settings.default_category),
-                expires_after=timedelta(hours=settings.expires_after_h),
-                real_provider=_is_real_provider(settings.vonage_base_url),
-                egress_allow=settings.egress_allow,
-                hosts_media=self.media.converts,
-                sticky_waits=settings.pool_sticky_waits,
-            ),
+            rules=rules.request_rules(settings, hosts_media=self.media.converts),
             media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
         )
         return Services(
@@ -213,7 +199,7 @@ class Gateway:
     async def _configure(self) -> None:
         settings, now = self.settings, self.clock.now()
         dispatches = Role.DISPATCH in settings.roles
-        sender = _first_sender(settings.vonage_sender_number)
+        sender = rules.first_sender(settings)
         async with self.database.transaction() as tx:
             if sender:
                 await add_sender(tx, sender, now)
@@ -261,12 +247,7 @@ class Gateway:
         keep_media = timedelta(hours=settings.media_keep_h)
         yield MediaSweeper(self.database, self.media.store, self.clock, keep=keep_media)
         yield Pruner(self.database, self.clock, keys_keep=keep)
-        policy = DoubtPolicy(
-            delivery=Delivery(settings.delivery),
-            grace=timedelta(seconds=settings.delivery_grace_s),
-            looks_up=settings.reports,
-            tries_max=settings.tries_max,
-        )
+        policy = rules.doubt_policy(settings)
         if policy.acts:
             yield Reconciler(
                 database=self.database,
@@ -289,14 +270,12 @@ class Gateway:
         return self._reports
 
     def _make_receipts(self) -> Receipts:
-        backoff = RetryPolicy(first_s=self.settings.resend_wait_s, longest_s=3600.0)
-        rules = ReceiptRules(
-            resend=ResendPolicy(self.settings.resends_max, backoff),
-            classes={
-                code: FailureClass(kind) for code, kind in self.settings.receipt_classes.items()
-            },
+        return Receipts(
+            rules.receipt_rules(self.settings),
+            clock=self.clock,
+            ids=self._ids,
+            random=self._random,
         )
-        return Receipts(rules, clock=self.clock, ids=self._ids, random=self._random)
 
     def _make_dispatcher(self, retry: RetryPolicy) -> Dispatcher:
         settings = self.settings
@@ -313,6 +292,7 @@ class Gateway:
                 lease_s=settings.lease_s,
                 submit_timeout_s=settings.submit_timeout_s,
                 media_url=f"{settings.public_url}/media/",
+                cap_rules=self._cap_rules,
                 retry=retry,
             ),
         )
@@ -366,33 +346,6 @@ async def open_current(database_url: SecretStr) -> Database:
     database = open_database(database_url.get_secret_value())
     await upgrade(database)
     return database
-
-
-def _first_sender(number: str | None) -> Sender | None:
-    """Return the sender that the settings name, if they name one.
-
-    Raises:
-        SettingsInvalid: the number cannot send to phones of the US.
-    """
-    if number is None:
-        return None
-    kind = sender_kind(number)
-    if kind is None:
-        raise SettingsInvalid(
-            ["VONAGE_SENDER_NUMBER: must be a US or Canadian number or a short code, to send MMS"]
-        )
-    return Sender(
-        number=number,
-        tenant_id=DEFAULT_TENANT,
-        campaign_id=DEFAULT_CAMPAIGN,
-        account_id=DEFAULT_ACCOUNT,
-        kind=kind.value,
-    )
-
-
-def _is_real_provider(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    return f".{host}".endswith(_PROVIDER_DOMAINS)
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wirephoto.bootstrap import open_current
+from wirephoto.bootstrap.rules import cap_rules
 from wirephoto.cli.serve import EnvFile
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, Settings, load_settings
@@ -61,7 +62,8 @@ async def _load(settings: Settings, campaign_id: str, now: datetime) -> Backlog 
     database = await open_current(settings.database_url)
     try:
         async with database.read() as tx:
-            return await load_backlog(tx, campaign_id, now=now)
+            capped = cap_rules(settings).unknown_counts
+            return await load_backlog(tx, campaign_id, now=now, capped=capped)
     finally:
         await database.close()
 

@@ -42,6 +42,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 _Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(values.split_list)]
 _Url = Annotated[str, AfterValidator(values.base_url)]
 _Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(values.networks)]
+_NetworkCodes = Annotated[tuple[str, ...], BeforeValidator(values.network_codes)]
 _KeyFile = Annotated[values.KeyFile, BeforeValidator(values.private_key_file)]
 
 
@@ -108,6 +109,17 @@ class Settings(BaseSettings):
         False,
         "Whether who has heard from a sender of a pool waits for it while it is paused, instead of"
         " hearing from another",
+    )
+    capped_networks: _NetworkCodes | None = _setting(
+        "WIREPHOTO_CAPPED_NETWORKS",
+        None,
+        "Networks whose phones count against a brand's daily cap: a comma list of MCC and MNC"
+        " such as `310260`. Unset: those of T-Mobile US",
+    )
+    unknown_networks: Literal["counted", "free"] = _setting(
+        "WIREPHOTO_UNKNOWN_NETWORKS",
+        "counted",
+        "Whether phones count against it of which no receipt has told the network yet",
     )
     account_rate: float = _setting(
         "WIREPHOTO_ACCOUNT_RATE",

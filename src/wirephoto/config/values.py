@@ -209,6 +209,17 @@ def networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(found)
 
 
+def network_codes(value: object) -> object:
+    """Return the mobile networks of a comma list: country code and network code in one (E.212)."""
+    parts = split_list(value)
+    for number, part in enumerate(parts if isinstance(parts, tuple) else (), start=1):
+        if not re.fullmatch("[0-9]{5,6}", part):
+            raise ValueError(
+                f"must be a comma list of network codes such as 310260; entry {number} is none"
+            )
+    return parts
+
+
 def media_budgets(value: object) -> object:
     """Return the bytes of each kind of sender of a comma list of KIND=BYTES, with the defaults."""
     parts = split_list(value)

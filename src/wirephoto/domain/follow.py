@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from wirephoto.domain.daily_cap import HELD
 from wirephoto.domain.message import (
     TRANSITIONS,
     WITHDRAWN,
@@ -207,7 +208,7 @@ def _turned_down(
     if due_at is None:
         return message.move_to(_TURNED_DOWN[attempt.state], now, **why)
     capped = receipt.failure is not None and receipt.failure.daily_cap
-    hold_reason = "daily_limit" if capped else None
+    hold_reason = HELD if capped else None
     return message.move_to(
         MessageState.QUEUED,
         now,

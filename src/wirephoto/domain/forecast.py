@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from wirephoto.domain.daily_cap import next_pacific_midnight
 from wirephoto.domain.message import Priority
-from wirephoto.domain.pacing import next_pacific_midnight
 
 DAYS_MAX = 3650
 """How far ahead a forecast looks."""

@@ -8,8 +8,7 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 HORIZON = timedelta(milliseconds=200)
 """How far ahead slots are given out; what a killed process had is lost, so it is short."""
@@ -30,9 +29,6 @@ shorter than a customer's patience. The floor keeps a line moving that a misread
 """
 SETTLED_AFTER = timedelta(seconds=1)
 """How long after a decrease messages may still leave in slots that were given out before it."""
-
-CAP_ZONE = "America/Los_Angeles"
-"""T-Mobile's daily cap of a brand starts anew at midnight there (contract 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +127,3 @@ def allocate(account: Pace, demands: Sequence[Demand], *, now: datetime, limit: 
             for index, demand in enumerate(demands)
         ),
     )
-
-
-def cap_day(now: datetime) -> str:
-    """Return the present day in the zone of the daily caps, as `YYYY-MM-DD`."""
-    return now.astimezone(ZoneInfo(CAP_ZONE)).date().isoformat()
-
-
-def next_pacific_midnight(now: datetime) -> datetime:
-    """Return the end of the present day in the zone of the daily caps."""
-    tomorrow = now.astimezone(ZoneInfo(CAP_ZONE)).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), tzinfo=ZoneInfo(CAP_ZONE)).astimezone(UTC)

@@ -52,6 +52,7 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
     media: list[MediaRequest] = []
     category: Category | None = None
     priority: Literal["urgent", "normal", "bulk"] = "normal"
+    ordered: bool = False
     send_at: AwareInstant | None = None
     expires_at: AwareInstant | None = None
     metadata: dict[str, str] = {}
@@ -89,6 +90,7 @@ class Draft:
     media: tuple[Media, ...]
     category: Category
     priority: Priority
+    ordered: bool
     due_at: datetime
     expires_at: datetime
     metadata: Mapping[str, str]
@@ -134,6 +136,7 @@ def check_request(
         media=media,
         category=request.category or rules.default_category,
         priority=_PRIORITIES[request.priority],
+        ordered=request.ordered,
         due_at=due_at.astimezone(UTC),
         expires_at=expires_at.astimezone(UTC),
         metadata=request.metadata,

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from wirephoto.domain.daily_cap import next_pacific_midnight
 from wirephoto.domain.line import PROBE_FIRST_S
 from wirephoto.domain.message import AttemptState, Message
 from wirephoto.domain.outcome import Failure, FailureClass
-from wirephoto.domain.pacing import next_pacific_midnight
 from wirephoto.domain.retry import ResendPolicy, retry_at
 
 UNDELIVERABLE_RESENDS_MAX = 1

@@ -7,12 +7,21 @@ from math import ceil
 
 from sqlalchemy import Table
 
+from wirephoto.domain.daily_cap import (
+    HELD,
+    CapRules,
+    DailyCap,
+    cap_day,
+    next_pacific_midnight,
+    within,
+)
 from wirephoto.domain.line import probing
 from wirephoto.domain.message import Message, Priority
 from wirephoto.domain.pacing import HORIZON, Demand, Pace, allocate
 from wirephoto.engine.line import resume_quiet
+from wirephoto.storage.daily_caps import count_sent, networks_of
 from wirephoto.storage.database import Transaction
-from wirephoto.storage.queue import claim_messages, put_off
+from wirephoto.storage.queue import Hold, claim_messages, put_off
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
     NOBODY,
@@ -27,6 +36,9 @@ from wirephoto.storage.turns import LOOK_AHEAD, Due, Turn, due_messages
 
 CAMPAIGNS_MAX = 64
 """Campaigns that one claim serves."""
+CAPPED_LOOK = 256
+"""Due messages of a campaign that one claim looks at when its brand's daily cap is used up: those
+to other carriers need not wait for a slot each that those before them cannot use."""
 IDLE_REST_S = 0.5
 """The longest rest: how late a held message's hour may be noticed, in seconds."""
 _SOON = HORIZON + timedelta(seconds=IDLE_REST_S)
@@ -52,6 +64,7 @@ async def claim_due(
     head_start: timedelta,
     limit: int,
     lease: timedelta,
+    cap_rules: CapRules,
 ) -> Claim:
     """Claim up to `limit` due messages of an account's campaigns, with a slot for each.
 
@@ -73,21 +86,23 @@ async def claim_due(
     )
     lines = [await resume_quiet(tx, campaigns, line, now) for line in lines]
     queues = await _waiting(tx, lines, now=now, earliest=earliest, limit=most)
+    await _keep_to_caps(tx, queues, cap_rules, now)
     demands = [Demand(queue.pace, [due.weight for due in queue.due]) for queue in queues]
     allocation = allocate(pace, demands, now=earliest, limit=most)
     for queue, slots, after in zip(queues, allocation.slots, allocation.campaigns, strict=True):
         queue.serve(slots, after)
     claimed = await _take(tx, queues, now=now, lease_until=now + lease)
-    passed_over = [each for queue in queues for each in queue.blocked]
-    await put_off(tx, passed_over)
+    holds = [hold for queue in queues for hold in queue.holds]
+    await put_off(tx, holds)
     served = [queue for queue in queues if queue.slots]
     if served:
         await _store(tx, accounts, [(account, allocation.account)], now)
         await _store(tx, campaigns, [(queue.line, queue.pace) for queue in served], now)
         await store_served(tx, {queue.line.id: queue.served for queue in served})
+        await _count_to_caps(tx, served, now)
     probed = [line.id for line in (account, *(queue.line for queue in served)) if line.stop]
     # Behind those that wait for others there may be some that do not.
-    is_more = len(claimed) == limit or len(passed_over) >= LOOK_AHEAD
+    is_more = len(claimed) == limit or len(holds) >= LOOK_AHEAD
     paces = [queue.pace for queue in queues if queue.due or not queue.wanted]
     rest_s = 0.0 if is_more else _rest_s(allocation.account, paces, earliest)
     return Claim(claimed, rest_s, frozenset(probed if served else ()))
@@ -95,15 +110,34 @@ async def claim_due(
 
 @dataclass(slots=True)
 class _Queue:
-    """A campaign in a claim: its pace, what of it is due, and what of that gets which slot."""
+    """A campaign in a claim: its pace, what of it is due, and what of that gets which slot.
+
+    `counted` says of what is due how much it counts against the brand's daily cap.
+    """
 
     line: Line
     pace: Pace
     wanted: int
     due: list[Due] = field(default_factory=list)
-    blocked: list[tuple[str, datetime]] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    counted: dict[str, int] = field(default_factory=dict)
     slots: list[tuple[str, datetime]] = field(default_factory=list)
     served: tuple[str | None, ...] = NOBODY
+
+    @property
+    def cap(self) -> DailyCap:
+        """Return the daily cap of its brand."""
+        assert self.line.cap is not None, "campaigns are locked with their cap"
+        return self.line.cap
+
+    @property
+    def looked_at(self) -> int:
+        """Return how many due messages to look at: where most are held, those behind them."""
+        return (
+            max(self.wanted, CAPPED_LOOK)
+            if self.cap.is_limited and not self.cap.left
+            else self.wanted
+        )
 
     def serve(self, slots: Sequence[datetime], after: Pace) -> None:
         """Give the first of the queue the slots; remember whose turn it was."""
@@ -138,7 +172,7 @@ async def _waiting(
         is_later = pace.next_slot_at >= earliest + HORIZON
         queues[line.id] = _Queue(line, pace, 0 if is_later else wanted)
     turns = [
-        Turn(queue.line.id, priority.value, queue.line.served[priority.value], queue.wanted)
+        Turn(queue.line.id, priority.value, queue.line.served[priority.value], queue.looked_at)
         for queue in queues.values()
         if queue.wanted
         for priority in Priority
@@ -146,10 +180,46 @@ async def _waiting(
     for due in await due_messages(tx, turns, now=now):
         queue = queues[due.campaign_id]
         if due.put_off_until:
-            queue.blocked.append((due.id, due.put_off_until))
-        elif len(queue.due) < queue.wanted:
+            queue.holds.append(Hold(due.id, due.put_off_until, "earlier_message"))
+        elif len(queue.due) < queue.looked_at:
             queue.due.append(due)
     return list(queues.values())
+
+
+async def _keep_to_caps(
+    tx: Transaction, queues: list[_Queue], rules: CapRules, now: datetime
+) -> None:
+    """Hold until midnight what a brand's carrier takes no more of today."""
+    capped = [queue for queue in queues if queue.due and queue.cap.is_limited]
+    if not capped:
+        return
+    networks = await networks_of(tx, [due.id for queue in capped for due in queue.due])
+    left = {queue.cap.brand_id: queue.cap.left for queue in capped}
+    for queue in capped:
+        brand_id = queue.cap.brand_id
+        queue.counted = {
+            due.id: due.weight for due in queue.due if rules.counts(networks.get(due.id))
+        }
+        weights = [queue.counted.get(due.id, 0) for due in queue.due]
+        fit = []
+        for due, weight, fits in zip(
+            queue.due, weights, within(left[brand_id], weights), strict=True
+        ):
+            if fits:
+                left[brand_id] -= weight
+                fit.append(due)
+            else:
+                queue.holds.append(Hold(due.id, next_pacific_midnight(now), HELD))
+        queue.due = fit[: queue.wanted]
+
+
+async def _count_to_caps(tx: Transaction, served: list[_Queue], now: datetime) -> None:
+    """Count what got a slot against its brand's cap; like the slot, it is not given back."""
+    sent: dict[str, int] = {}
+    for queue in served:
+        count = sum(queue.counted.get(id_, 0) for id_, _ in queue.slots)
+        sent[queue.cap.brand_id] = sent.get(queue.cap.brand_id, 0) + count
+    await count_sent(tx, sent, cap_day(now))
 
 
 def _rest_s(account: Pace, campaigns: list[Pace], now: datetime) -> float:

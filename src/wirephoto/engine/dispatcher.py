@@ -7,6 +7,7 @@ from random import Random
 from typing import Protocol
 
 from wirephoto.clock import Clock
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.event import message_event
 from wirephoto.domain.follow import Pair, apply_answer, follow_answer
 from wirephoto.domain.line import OUTAGE_AFTER
@@ -88,6 +89,7 @@ class DispatchSettings:
     lease_s: float = 30.0
     submit_timeout_s: float = 30.0
     media_url: str = ""
+    cap_rules: CapRules = field(default_factory=CapRules)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -153,6 +155,7 @@ class Dispatcher:
                 head_start=timedelta(seconds=self._head_start_s),
                 limit=free,
                 lease=timedelta(seconds=self._settings.lease_s),
+                cap_rules=self._settings.cap_rules,
             )
         for message in claim.messages:
             sending = asyncio.create_task(self._send(message, turn=turn, probed=claim.probed))

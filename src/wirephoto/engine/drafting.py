@@ -147,6 +147,7 @@ class Drafting:
             media=draft.media,
             category=draft.category,
             priority=draft.priority,
+            ordered=draft.ordered,
             state=MessageState.QUEUED if prepared else MessageState.PREPARING,
             version=1,
             due_at=draft.due_at,

@@ -7,11 +7,13 @@ from types import MappingProxyType
 
 from sqlalchemy import Table
 
+from wirephoto.domain.daily_cap import cap_day
 from wirephoto.domain.line import QUIET, Proof, stopped
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
 from wirephoto.domain.outcome import Failure, FailureClass, Outcome, Receipt, Verdict
 from wirephoto.domain.pacing import Slowing
 from wirephoto.engine.receipts import Complaints
+from wirephoto.storage.daily_caps import learn_networks, mark_spent
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
@@ -89,6 +91,7 @@ async def heed_receipts(
 
     The provider takes messages of a sender that is not registered, and only later says so: such a
     line goes on when a message that left after the fault is delivered, or with `resume_quiet`.
+    What a receipt tells of networks and daily caps is kept for the claims to come.
     Codes of capacity slow a campaign; too many complaints pause it until a human has looked.
     """
     # Told late, a receipt says nothing of the line as it is now, whatever it was.
@@ -105,6 +108,7 @@ async def heed_receipts(
             faults[accounts, message.account_id] = failure
     for (table, id_), failure in faults.items():
         await _stop(database, table, id_, failure, now, Proof.RECEIPT)
+    await _learn(database, news, now)
     await _slow_campaigns(database, failed, now)
     for id_, failure in complaints.too_many(news):
         await _stop(database, campaigns, id_, failure, now, Proof.HUMAN)
@@ -115,6 +119,25 @@ async def heed_receipts(
                 left_at[id_] = max(attempt.started_at, left_at.get(id_, attempt.started_at))
     if left_at:
         await _resume_proven(database, left_at)
+
+
+async def _learn(
+    database: Database, news: Sequence[tuple[Message, Attempt, Receipt]], now: datetime
+) -> None:
+    """Remember on which networks phones were seen, and whose daily cap is used up."""
+    seen = [(message, receipt.network_code) for message, _, receipt in news if receipt.network_code]
+    spent: dict[str, set[str]] = {}
+    for message, _, receipt in news:
+        if receipt.failure and receipt.failure.daily_cap:
+            spent.setdefault(cap_day(receipt.reported_at), set()).add(message.campaign_id)
+    if not seen and not spent:
+        return
+    async with database.transaction() as tx:
+        await learn_networks(tx, seen)
+        for day, campaign_ids in sorted(spent.items()):
+            await mark_spent(tx, campaign_ids, day=day, now=now)
+    for day, campaign_ids in sorted(spent.items()):
+        _log.warning(LogEvent.DAILY_CAP_SPENT, campaigns=sorted(campaign_ids), day=day)
 
 
 async def _slow_campaigns(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wirephoto.clock import Clock
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.forecast import Backlog, Waiting, forecast
 from wirephoto.domain.message import Message, Priority
 from wirephoto.storage.backlog import load_backlog
@@ -39,9 +40,12 @@ class _Known:
 class Outlook:
     """Tells when messages leave; what other processes accept is seen a little later."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, cap_rules: CapRules) -> None:
         self._database = database
         self._clock = clock
+        # Whom a message is for may not be known yet: they are thought of as those of whom nobody
+        # knows the network.
+        self._capped = cap_rules.unknown_counts
         self._known: dict[str, _Known] = {}
 
     async def refresh(self, campaign_id: str) -> Backlog | None:
@@ -51,7 +55,9 @@ class Outlook:
         if known and started < known.stale_at:
             return known.backlog
         async with self._database.read() as tx:
-            backlog = await load_backlog(tx, campaign_id, now=self._clock.now())
+            backlog = await load_backlog(
+                tx, campaign_id, now=self._clock.now(), capped=self._capped
+            )
         if backlog is None:
             self._known.pop(campaign_id, None)
             return None

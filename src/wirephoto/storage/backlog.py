@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, case, func, literal, select, type_coerce
 
+from wirephoto.domain.daily_cap import DailyCap, cap_day, next_pacific_midnight
 from wirephoto.domain.forecast import Backlog, Waiting
 from wirephoto.domain.message import MessageState, Priority
-from wirephoto.domain.pacing import cap_day
+from wirephoto.storage.daily_caps import CAP_COLUMNS, read_cap, with_cap
 from wirephoto.storage.database import Transaction
-from wirephoto.storage.schema import accounts, brands, campaigns, messages
-from wirephoto.storage.schema_senders import brand_days
+from wirephoto.storage.schema import accounts, campaigns, messages
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.types import Instant, is_state
 
@@ -20,36 +20,35 @@ GROUPS_MAX = 50_000
 
 
 @across_tenants("a campaign's queue is one for all its tenants")
-async def load_backlog(tx: Transaction, campaign_id: str, *, now: datetime) -> Backlog | None:
-    """Return what waits for a campaign: walks through its part of the queue's index."""
-    line = (
-        await tx.execute(
-            select(
-                campaigns,
-                accounts.c.rate.label("account_rate"),
-                accounts.c.stopped_at.label("account_stopped_at"),
-                brands.c.daily_cap,
-                brand_days.c.sent,
-            )
-            .join(accounts, accounts.c.id == campaigns.c.account_id)
-            .join(brands, brands.c.id == campaigns.c.brand_id)
-            .outerjoin(
-                brand_days,
-                (brand_days.c.brand_id == brands.c.id) & (brand_days.c.day == cap_day(now)),
-            )
-            .where(campaigns.c.id == campaign_id)
-        )
-    ).one_or_none()
+async def load_backlog(
+    tx: Transaction, campaign_id: str, *, now: datetime, capped: bool
+) -> Backlog | None:
+    """Return what waits for a campaign: walks through its part of the queue's index.
+
+    `capped` says that every message is to be thought of as one that its brand's cap counts.
+    """
+    query = select(
+        campaigns,
+        accounts.c.rate.label("account_rate"),
+        accounts.c.stopped_at.label("account_stopped_at"),
+        *CAP_COLUMNS,
+    ).join(accounts, accounts.c.id == campaigns.c.account_id)
+    query = with_cap(query, cap_day(now)).where(campaigns.c.id == campaign_id)
+    line = (await tx.execute(query)).one_or_none()
     if line is None:
         return None
+    cap = read_cap(line) if capped else DailyCap(line.brand_id)
+    next_slot_at = line.next_slot_at
+    if cap.spent and cap.cap is None:
+        next_slot_at = max(next_slot_at, next_pacific_midnight(now))
     return Backlog(
         at=now,
         rate=min(line.rate, line.account_rate),
-        next_slot_at=line.next_slot_at,
+        next_slot_at=next_slot_at,
         waiting=await _waiting(tx, campaign_id, now),
         stopped=line.stopped_at is not None or line.account_stopped_at is not None,
-        daily_cap=line.daily_cap,
-        sent_today=line.sent or 0,
+        daily_cap=cap.cap,
+        sent_today=cap.cap or 0 if cap.spent else cap.sent,
     )
 
 

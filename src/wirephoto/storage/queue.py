@@ -1,6 +1,7 @@
 """The queue: claims with slots, and leases that ran out. `turns` says what is due."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Executable, bindparam, case, select, update
@@ -64,29 +65,40 @@ def _claim(database: Database) -> Executable:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Until when a message that is due may not leave, and why."""
+
+    message_id: str
+    until: datetime
+    reason: str
+
+
 @across_tenants("a campaign's queue is served in one order over its tenants")
-async def put_off(tx: Transaction, due_at: Sequence[tuple[str, datetime]]) -> None:
+async def put_off(tx: Transaction, holds: Sequence[Hold]) -> None:
     """Make queued messages due later, so that those behind them come into sight.
 
     Those that somebody has locked stay: the caller holds locks of other messages already, and
     must wait for no more of them.
     """
-    if due_at:
+    if holds:
         instant = tx.database.instant
-        rows = rows_json([[id_, instant(at)] for id_, at in due_at])
-        await tx.execute(_put_off, {"rows": rows})
+        rows = [[hold.message_id, instant(hold.until), hold.reason] for hold in holds]
+        await tx.execute(_put_off, {"rows": rows_json(rows)})
 
 
 def _put_off(database: Database) -> Executable:
-    incoming = database.json_rows({"id": messages.c.id.type, "due_at": messages.c.due_at.type})
+    columns = (messages.c.id, messages.c.due_at, messages.c.hold_reason)
+    incoming = database.json_rows({column.name: column.type for column in columns})
     free = (
-        select(messages.c.id, incoming.c.due_at)
+        select(messages.c.id, incoming.c.due_at, incoming.c.hold_reason)
         .join(incoming, incoming.c.id == messages.c.id)
         .where(is_state(messages.c.state, MessageState.QUEUED))
         .with_for_update(skip_locked=True, of=messages)
         .cte("free")
     )
-    return update(messages).where(messages.c.id == free.c.id).values(due_at=free.c.due_at)
+    held = update(messages).where(messages.c.id == free.c.id)
+    return held.values(due_at=free.c.due_at, hold_reason=free.c.hold_reason)
 
 
 @across_tenants("leases belong to processes, not to tenants")

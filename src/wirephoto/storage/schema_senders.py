@@ -1,6 +1,6 @@
 """The tables beside senders and campaigns: pools, and what counts against a brand's daily cap."""
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text, UniqueConstraint, text
 
 from wirephoto.storage.schema import metadata, tenant_column
 from wirephoto.storage.types import Instant
@@ -30,6 +30,7 @@ brand_days = Table(
     Column("brand_id", Text, ForeignKey("brands.id"), primary_key=True),
     Column("day", Text, primary_key=True),  # the date in the zone of the cap
     tenant_column(),
-    Column("sent", Integer, nullable=False),
+    Column("sent", Integer, nullable=False, server_default=text("0")),
+    Column("spent_at", Instant),  # when a receipt said that the carrier takes no more
 )
-"""How many messages of a brand counted against its daily cap."""
+"""How much of a brand counted against its daily cap."""

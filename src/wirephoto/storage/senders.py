@@ -25,9 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from wirephoto.domain.daily_cap import DailyCap, cap_day
 from wirephoto.domain.line import Proof, Stop
 from wirephoto.domain.message import Priority
 from wirephoto.domain.pacing import FULL, Pace, Slowing
+from wirephoto.storage.daily_caps import CAP_COLUMNS, read_cap, with_cap
 from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
@@ -53,7 +55,8 @@ CANDIDATES_MAX = 100_000
 class Line:
     """An account or a campaign: its full pace, and its stop if it has one.
 
-    `served` names, for each priority, whose messages were served last (campaigns only).
+    `served` names, for each priority, whose messages were served last, `cap` is the brand's for the
+    day (campaigns alone have both).
     """
 
     id: str
@@ -62,6 +65,7 @@ class Line:
     stop: Stop | None
     slowing: Slowing = FULL
     served: tuple[str | None, ...] = NOBODY
+    cap: DailyCap | None = None
 
     def pace_at(self, now: datetime) -> Pace:
         """Return the pace that it may go at now."""
@@ -100,9 +104,15 @@ async def lock_ready_campaigns(
     """
     found = await tx.execute(
         _ready_campaigns,
-        {"account_id": account_id, "now": now, "until": until, "campaigns_max": limit},
+        {
+            "account_id": account_id,
+            "now": now,
+            "until": until,
+            "campaigns_max": limit,
+            "today": cap_day(now),
+        },
     )
-    return [_line(row) for row in found]
+    return [replace(_line(row), cap=read_cap(row)) for row in found]
 
 
 def _ready_campaigns(database: Database) -> Executable:
@@ -127,11 +137,11 @@ def _ready_campaigns(database: Database) -> Executable:
         .limit(bindparam("campaigns_max"))
     )
     return (
-        select(campaigns)
+        with_cap(select(campaigns, *CAP_COLUMNS), bindparam("today"))
         # Asked again of the locked row: it may have been stopped while we waited for its lock.
         .where(campaigns.c.id.in_(ready), may_send)
         .order_by(campaigns.c.id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True, of=campaigns)
     )
 
 

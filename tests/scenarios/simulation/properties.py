@@ -13,9 +13,9 @@ from typing import Any
 
 from tests.scenarios.simulation.evidence import Evidence, Order
 from tests.scenarios.simulation.records import Records, Row, at
+from wirephoto.domain.daily_cap import next_pacific_midnight
 from wirephoto.domain.event import EVENT_TYPES
 from wirephoto.domain.message import AttemptState, MessageState
-from wirephoto.domain.pacing import next_pacific_midnight
 from wirephoto.engine.dispatcher import OUTAGE
 from wirephoto.simulator.ledger import Accepted, Ledger
 from wirephoto.simulator.recipients import Ending, behaviour_of

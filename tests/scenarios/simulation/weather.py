@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from tests.factories import NOW
-from wirephoto.domain.pacing import next_pacific_midnight
+from wirephoto.domain.daily_cap import next_pacific_midnight
 from wirephoto.simulator.switches import AccountFault, HttpFault, LookUpFault, Outage
 
 BEFORE_MIDNIGHT = next_pacific_midnight(NOW) - timedelta(minutes=1)

@@ -37,7 +37,8 @@ def _create_tables() -> None:
         sa.Column("brand_id", sa.Text(), nullable=False),
         sa.Column("day", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("sent", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("spent_at", types.Instant(), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_brand_days_brand_id")),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenants.id"], name=op.f("fk_brand_days_tenant_id")

@@ -1,0 +1,87 @@
+"""What the settings decide, in the forms in which the parts ask for it."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from wirephoto.config import Settings
+from wirephoto.domain.daily_cap import CAPPED_NETWORKS, CapRules
+from wirephoto.domain.doubt import Delivery, DoubtPolicy
+from wirephoto.domain.message import Category
+from wirephoto.domain.outcome import FailureClass
+from wirephoto.domain.phone import sender_kind
+from wirephoto.domain.request import RequestRules
+from wirephoto.domain.retry import ResendPolicy, RetryPolicy
+from wirephoto.engine.receipts import ReceiptRules
+from wirephoto.errors import SettingsInvalid
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
+from wirephoto.storage.senders import Sender
+
+_PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
+
+
+def request_rules(settings: Settings, *, hosts_media: bool) -> RequestRules:
+    """Return what a request must keep."""
+    return RequestRules(
+        default_sender=settings.vonage_sender_number,
+        default_category=Category(settings.default_category),
+        expires_after=timedelta(hours=settings.expires_after_h),
+        real_provider=_is_real_provider(settings.vonage_base_url),
+        egress_allow=settings.egress_allow,
+        hosts_media=hosts_media,
+        sticky_waits=settings.pool_sticky_waits,
+    )
+
+
+def cap_rules(settings: Settings) -> CapRules:
+    """Return whose messages count against daily caps."""
+    return CapRules(
+        networks=frozenset(settings.capped_networks or CAPPED_NETWORKS),
+        unknown_counts=settings.unknown_networks == "counted",
+    )
+
+
+def doubt_policy(settings: Settings) -> DoubtPolicy:
+    """Return how doubts are settled."""
+    return DoubtPolicy(
+        delivery=Delivery(settings.delivery),
+        grace=timedelta(seconds=settings.delivery_grace_s),
+        looks_up=settings.reports,
+        tries_max=settings.tries_max,
+    )
+
+
+def receipt_rules(settings: Settings) -> ReceiptRules:
+    """Return what receipts mean, and how often a message is submitted anew."""
+    backoff = RetryPolicy(first_s=settings.resend_wait_s, longest_s=3600.0)
+    return ReceiptRules(
+        resend=ResendPolicy(settings.resends_max, backoff),
+        classes={code: FailureClass(kind) for code, kind in settings.receipt_classes.items()},
+    )
+
+
+def first_sender(settings: Settings) -> Sender | None:
+    """Return the sender that the settings name, if they name one.
+
+    Raises:
+        SettingsInvalid: the number cannot send to phones of the US.
+    """
+    number = settings.vonage_sender_number
+    if number is None:
+        return None
+    kind = sender_kind(number)
+    if kind is None:
+        raise SettingsInvalid(
+            ["VONAGE_SENDER_NUMBER: must be a US or Canadian number or a short code, to send MMS"]
+        )
+    return Sender(
+        number=number,
+        tenant_id=DEFAULT_TENANT,
+        campaign_id=DEFAULT_CAMPAIGN,
+        account_id=DEFAULT_ACCOUNT,
+        kind=kind.value,
+    )
+
+
+def _is_real_provider(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    return f".{host}".endswith(_PROVIDER_DOMAINS)
