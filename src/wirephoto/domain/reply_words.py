@@ -111,7 +111,7 @@ no messages, remove from list, off list
         _ES: """
 alto, no mas, basta, basta ya, para, parar, pare, paren, detener, baja, desuscribir, desuscribirme,
 cancelar, cancela, cancele, cancelen, eliminar, borrar, no molestar, no moleste, no molesten,
-detengan, terminar, salir, numero equivocado
+detengan, terminar, salir, numero equivocado, darse de baja
 """,
         _FR: """
 arret, arrete, arretez, arreter, desabonner, desabonnement, desinscrire, desinscription,
@@ -173,7 +173,7 @@ deja de mandarme, deja de escribirme, deja de molestar, deja de molestarme, deje
 deje de enviarme, deje de mandar, deje de mandarme, deje de escribirme, deje de molestar,
 deje de molestarme, dejen de enviar, dejen de enviarme, dejen de mandar, dejen de mandarme,
 dejen de escribirme, dejen de molestar, dejen de molestarme, dame de baja, deme de baja,
-denme de baja, darme de baja, darse de baja, quitame de, quiteme de, quitenme de, borrame de,
+denme de baja, darme de baja, quitame de, quiteme de, quitenme de, borrame de,
 borreme de, borrenme de, borra mi numero, borren mi numero, eliminame, elimineme, eliminenme,
 elimina mi numero, eliminen mi numero, cancelar suscripcion, cancelar la suscripcion,
 cancelar mi suscripcion, cancelar mensajes, detener mensajes, dejame en paz, dejeme en paz,
