@@ -166,7 +166,9 @@ def _only_keywords(words: Words) -> Reply | None:
         return None
     for kind, keywords in reply_words.KEYWORDS.items():
         if all(word in keywords for word in words):
-            return Reply(kind, words[0], keywords[words[0]])
+            # Two words are enough to tell that it was not the keyword alone, which is all that
+            # providers and networks match.
+            return Reply(kind, " ".join(words[:2]), keywords[words[0]])
     return None
 
 
