@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import NOW, RECIPIENT, SENDER
-from wirephoto.domain.answer import AnswerKind
 from wirephoto.domain.opt_out import (
     Answerer,
     OptOut,
@@ -23,6 +22,7 @@ from wirephoto.domain.opt_out import (
 )
 from wirephoto.domain.phone import SenderKind
 from wirephoto.domain.replies import classify
+from wirephoto.domain.reply_answers import AnswerKind
 from wirephoto.domain.reply_words import ReplyKind
 
 BRAND = "brand_a"
@@ -229,6 +229,7 @@ def test_only_people_are_answered(number, expected):
         (SHORT_CODE, "no more texts", AnswerKind.OPT_OUT),
         (SHORT_CODE, "JOIN", None),
         (SHORT_CODE, "HELP", None),
+        (SHORT_CODE, "help please", AnswerKind.HELP),
         (SHORT_CODE, "INFO", AnswerKind.HELP),
         (ASSISTED, "STOP", None),
         (ASSISTED, "REVOKE", None),

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from wirephoto.domain.answer import AnswerKind, answer_text
 from wirephoto.domain.phone import SenderKind, sender_kind
 from wirephoto.domain.replies import Reply
+from wirephoto.domain.reply_answers import AnswerKind, answer_text
 from wirephoto.domain.reply_words import Language, ReplyKind
 
 AGAIN_AFTER: Mapping[AnswerKind, timedelta] = MappingProxyType(

@@ -166,9 +166,7 @@ def _only_keywords(words: Words) -> Reply | None:
         return None
     for kind, keywords in reply_words.KEYWORDS.items():
         if all(word in keywords for word in words):
-            # Two words are enough to tell that it was not the keyword alone, which is all that
-            # providers and networks match.
-            return Reply(kind, " ".join(words[:2]), keywords[words[0]])
+            return Reply(kind, _said(words), keywords[words[0]])
     return None
 
 
@@ -193,7 +191,15 @@ def _probable_opt_out(words: Words, sentences: list[Words]) -> Reply | None:
 
 def _call_for_help(words: Words) -> Reply | None:
     found = _whole(words, reply_words.HELP_SENTENCES)
-    return Reply(ReplyKind.HELP, found[0], _language(words, found[1])) if found else None
+    return Reply(ReplyKind.HELP, _said(words), _language(words, found[1])) if found else None
+
+
+def _said(words: Words) -> str:
+    """Return the first two words: they tell whether it was a keyword alone.
+
+    That is all that providers and networks match, and so all that they answer.
+    """
+    return " ".join(words[:2])
 
 
 def _language(words: Words, language: Language) -> Language:

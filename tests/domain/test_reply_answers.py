@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wirephoto.domain.answer import AnswerKind, answer_faults, answer_text
 from wirephoto.domain.gsm7 import SEGMENT_SEPTETS, septets
 from wirephoto.domain.replies import classify
+from wirephoto.domain.reply_answers import AnswerKind, answer_faults, answer_text
 from wirephoto.domain.reply_words import Language, ReplyKind
 
 EVERY = list(product(AnswerKind, Language))
