@@ -197,6 +197,18 @@ def test_an_answer_within_a_conversation_leaves_at_night_for_a_while():
     assert isinstance(check("state", night, "212", last_in_at=night - 15 * MINUTE), Held)
 
 
+def test_an_operator_may_exempt_no_conversation():
+    """Some lawyers hold that an advert is no answer, whoever wrote before."""
+    policy = Policy(Base.FEDERAL, conversation=timedelta(0))
+    night = at("2026-11-25 03:00")
+
+    verdict = QuietHours(policy, standard_rules()).check(
+        night, place("212"), MARKETING, last_in_at=night
+    )
+
+    assert isinstance(verdict, Held)
+
+
 def test_a_conversation_before_the_morning_lasts_into_the_day():
     """It would be odd to hold an answer at eight that was free to leave a minute before."""
     now = at("2026-11-25 07:55")

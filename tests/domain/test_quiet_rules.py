@@ -1,6 +1,9 @@
 """The laws that come with this version, and what operators may correct."""
 
+import tomllib
 from datetime import date
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +38,8 @@ WA 08-20 08-20 08-20 open
 """
 MONDAY, SATURDAY, SUNDAY = date(2026, 11, 30), date(2026, 12, 5), date(2026, 12, 6)
 CHRISTMAS = date(2026, 12, 25)
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "quiet-hours.md"
 
 ONE = """
 [[rules]]
@@ -192,3 +197,25 @@ def test_what_is_wrong_with_a_document_is_said(text, complaint):
     """A rule that is skipped because of a typing error is a law that is broken."""
     with pytest.raises(ValueError, match=complaint):
         parse_rules(text)
+
+
+def test_the_page_for_people_lists_every_law():
+    """Whoever answers for compliance reads a page, not our data."""
+    data = files("wirephoto.domain").joinpath("quiet_hours.toml").read_text(encoding="utf-8")
+    rows = [
+        f"| `{law['place']}` | {law['hours']} | {law.get('valid_from', '-')} "
+        f"| {law['source']} | {law['status']} | {law.get('note', '-')} |"
+        for law in tomllib.loads(data)["rules"]
+    ]
+    section = PAGE.read_text(encoding="utf-8").partition("## The laws")[2].partition("\n## ")[0]
+
+    assert [line for line in section.splitlines() if line.startswith("|")][2:] == rows
+
+
+def test_the_example_for_operators_is_a_document():
+    """It is copied before it is understood."""
+    example = PAGE.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    louisiana = standard_rules().corrected_by(example).laws["LA"]
+
+    assert louisiana.on(date(2026, 12, 26)).windows_on(date(2026, 12, 26)) == ()
+    assert louisiana.on(date(2027, 7, 1)) is louisiana.versions[0]

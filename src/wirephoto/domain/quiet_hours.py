@@ -48,7 +48,8 @@ class Exemption(StrEnum):
 class Policy:
     """What an operator has chosen: whose hours count, and own hours beside them.
 
-    `also_held` are categories that are treated as if they were marketing.
+    `also_held` are categories that are treated as if they were marketing. `conversation` of zero
+    exempts no answer.
     """
 
     base: Base = Base.STATE
