@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from wirephoto.domain.area_codes import AreaKind, find_area_code
+from wirephoto.domain.area_codes import AreaKind, find_area_code, zones_of_state
 
 EASTERN = "America/New_York"
 CENTRAL = "America/Chicago"
@@ -228,6 +228,15 @@ def test_every_zone_exists():
 
     assert len(zones) == 11
     assert all(ZoneInfo(zone).key == zone for zone in zones)
+
+
+def test_a_state_has_the_zones_of_all_its_codes_from_east_to_west():
+    """Whoever is known to live in a state may be in any part of it."""
+    assert zones_of_state("TN") == (EASTERN, CENTRAL)
+    assert zones_of_state("AZ") == (MOUNTAIN, ARIZONA)
+    assert zones_of_state("OR") == (MOUNTAIN, PACIFIC)
+    assert zones_of_state("NY") == (EASTERN,)
+    assert zones_of_state("ON") == zones_of_state("tn") == zones_of_state("") == ()
 
 
 def test_places_abroad_and_services_have_no_zone():

@@ -55,6 +55,24 @@ def find_area_code(digits: str) -> AreaCode | None:
     return _area_codes().get(digits)
 
 
+def zones_of_state(state: str) -> tuple[str, ...]:
+    """Return every zone of a state (two letters), from east to west; empty if it is none."""
+    return _zones_by_state().get(state, ())
+
+
+@cache
+def _zones_by_state() -> dict[str, tuple[str, ...]]:
+    """Return the zones of every state, from east to west."""
+    found: dict[str, set[str]] = {}
+    for area in _area_codes().values():
+        if area.country == "US" and area.state:
+            found.setdefault(area.state, set()).update(area.zones)
+    return {
+        state: tuple(zone for zone in _ZONES.values() if zone in zones)
+        for state, zones in found.items()
+    }
+
+
 @cache
 def _area_codes() -> dict[str, AreaCode]:
     """Return the table by area code. Parsed at first use; the codes of one line share a value."""
