@@ -12,7 +12,7 @@ from wirephoto.domain.message import Message, Priority
 from wirephoto.domain.pacing import HORIZON, Demand, Pace, allocate
 from wirephoto.engine.line import resume_quiet
 from wirephoto.storage.database import Transaction
-from wirephoto.storage.queue import claim_messages, put_off
+from wirephoto.storage.queue import claim_messages, put_off, set_aside
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
     NOBODY,
@@ -79,15 +79,17 @@ async def claim_due(
         queue.serve(slots, after)
     claimed = await _take(tx, queues, now=now, lease_until=now + lease)
     passed_over = [each for queue in queues for each in queue.blocked]
+    paused = [id_ for queue in queues for id_ in queue.paused]
     await put_off(tx, passed_over)
+    await set_aside(tx, paused)
     served = [queue for queue in queues if queue.slots]
     if served:
         await _store(tx, accounts, [(account, allocation.account)], now)
         await _store(tx, campaigns, [(queue.line, queue.pace) for queue in served], now)
         await store_served(tx, {queue.line.id: queue.served for queue in served})
     probed = [line.id for line in (account, *(queue.line for queue in served)) if line.stop]
-    # Behind those that wait for others there may be some that do not.
-    is_more = len(claimed) == limit or len(passed_over) >= LOOK_AHEAD
+    # Behind those that may not leave there may be some that may.
+    is_more = len(claimed) == limit or len(passed_over) + len(paused) >= LOOK_AHEAD
     paces = [queue.pace for queue in queues if queue.due or not queue.wanted]
     rest_s = 0.0 if is_more else _rest_s(allocation.account, paces, earliest)
     return Claim(claimed, rest_s, frozenset(probed if served else ()))
@@ -102,6 +104,7 @@ class _Queue:
     wanted: int
     due: list[Due] = field(default_factory=list)
     blocked: list[tuple[str, datetime]] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
     slots: list[tuple[str, datetime]] = field(default_factory=list)
     served: tuple[str | None, ...] = NOBODY
 
@@ -145,7 +148,9 @@ async def _waiting(
     ]
     for due in await due_messages(tx, turns, now=now):
         queue = queues[due.campaign_id]
-        if due.put_off_until:
+        if due.paused:
+            queue.paused.append(due.id)
+        elif due.put_off_until:
             queue.blocked.append((due.id, due.put_off_until))
         elif len(queue.due) < queue.wanted:
             queue.due.append(due)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, case, func, literal, not_, select, type_coerce
 
 from wirephoto.domain.forecast import Backlog, Waiting
 from wirephoto.domain.message import MessageState, Priority
@@ -12,6 +12,7 @@ from wirephoto.storage.database import Transaction
 from wirephoto.storage.schema import accounts, brands, campaigns, messages
 from wirephoto.storage.schema_senders import brand_days
 from wirephoto.storage.tenancy import across_tenants
+from wirephoto.storage.turns import is_set_aside
 from wirephoto.storage.types import Instant, is_state
 
 MINUTE_MICROS = 60_000_000
@@ -69,6 +70,7 @@ async def _waiting(tx: Transaction, campaign_id: str, now: datetime) -> list[Wai
         .where(
             messages.c.campaign_id == campaign_id,
             is_state(messages.c.state, MessageState.QUEUED),
+            not_(is_set_aside(messages)),
         )
         .subquery()
     )
