@@ -77,6 +77,7 @@ def test_the_command_line_is_a_typer_application():
         "version",
         "db",
         "audit",
+        "campaigns",
         "keys",
         "media",
         "senders",

@@ -12,6 +12,7 @@ from wirephoto.domain.line import (
     QUIET,
     ComplaintLimit,
     Proof,
+    paused_by_hand,
     probing,
     stopped,
 )
@@ -99,3 +100,17 @@ def test_what_needs_a_human_waits_for_one(before, later):
 def test_complaints_count_by_their_number_and_their_share(complaints, ends, is_exceeded):
     """A small sender has a few by chance, a large one many at a share that carriers let pass."""
     assert ComplaintLimit().is_exceeded(complaints, ends) is is_exceeded
+
+
+@pytest.mark.parametrize("before", [None, stop(), stop(proof=Proof.RECEIPT)], ids=repr)
+def test_a_pause_by_hand_outlasts_every_fault(before):
+    """Whoever paused a campaign has a reason that no delivery and no refusal knows of."""
+    later = NOW + timedelta(hours=1)
+
+    paused = paused_by_hand(before, "The picture is wrong.", later)
+    hit = stop(stop(paused, later), later, proof=Proof.RECEIPT)
+
+    assert (hit.reason, hit.detail) == ("paused", "The picture is wrong.")
+    assert (hit.proof, hit.probe_at, hit.since) == (Proof.HUMAN, NEVER, NOW if before else later)
+    assert not hit.is_over(later + 10 * QUIET)
+    assert paused_by_hand(None, None, NOW).detail == "Somebody paused it."

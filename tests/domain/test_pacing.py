@@ -35,6 +35,17 @@ def test_an_interval_is_rounded_up_to_the_microsecond(rate, micros):
     assert Pace(rate, NOW).interval == timedelta(microseconds=micros)
 
 
+@pytest.mark.parametrize(("before", "after"), [(0.01, 10.0), (10.0, 0.01), (3.0, 3.0)])
+def test_another_rate_counts_from_the_last_slot(before, after):
+    """Whoever corrects 0.01 to 10 does not wait for 100 seconds more; nor does a slower rate begin
+    with a slot too soon.
+    """
+    last = NOW
+    pace = Pace(before, last + Pace(before, NOW).interval).at_rate(after)
+
+    assert pace == Pace(after, last + Pace(after, NOW).interval)
+
+
 def test_slots_are_one_interval_apart_within_the_horizon():
     """What a killed process had of slots is lost, so it gets few of them."""
     given_out = give(Pace(100.0, NOW), [Demand(Pace(20.0, NOW), [1] * 50)])

@@ -7,13 +7,17 @@ import pytest
 from wirephoto.domain.phone import SenderKind
 from wirephoto.domain.registration import (
     PRESETS,
+    RATE_MAX,
+    RATE_MIN,
     OwnedNumber,
     RegisteredBrand,
     RegisteredCampaign,
     att_rate,
+    parse_rate,
     propose,
     tmobile_cap,
 )
+from wirephoto.errors import RequestRefused
 
 APP = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
 NUMBER = OwnedNumber("+12025550100", sends_mms=True, application_id=APP)
@@ -87,6 +91,42 @@ def test_presets_have_the_figures_of_their_tiers():
 
     assert [PRESETS[name] for name in names] == [0.25, 2, 4.5, 15, 60, 240]
     assert (PRESETS["att-a"], PRESETS["att-c"], PRESETS["toll-free"]) == (40, 20, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "rate"),
+    [
+        (4.5, 4.5),
+        (RATE_MIN, 0.01),
+        (RATE_MAX, 240),
+        ("4.5", 4.5),
+        (" 4.5/s ", 4.5),
+        ("50/min", 50 / 60),
+        ("0.6/min", 0.01),
+        ("Standard", 4.5),
+        ("att-c", 20),
+    ],
+)
+def test_a_rate_is_written_as_its_owner_knows_it(said, rate):
+    """Registrations speak of minutes, tiers and classes; nobody should have to reckon."""
+    assert parse_rate(said) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        *[(said, "out_of_range") for said in (0, -1, 0.009, 240.1, 1e300, "0", "300", "14401/min")],
+        *[(said, "invalid") for said in ("", "fast", "4,5", "50 / min", "5/h", "-1", "nan", "1e2")],
+        *[(said, "invalid") for said in ("\u0661", "9" * 99, "standard\x00")],
+    ],
+)
+def test_a_mistyped_rate_is_refused_by_its_rule(said, code):
+    """A figure too high is filtered by carriers; one too low looks like a stopped line."""
+    with pytest.raises(RequestRefused) as refused:
+        parse_rate(said)
+
+    [fault] = refused.value.faults
+    assert (fault.field, fault.code) == ("rate", code)
 
 
 def test_a_number_of_an_active_campaign_becomes_its_sender():

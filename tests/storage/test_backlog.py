@@ -3,15 +3,23 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
-from tests.factories import NOW, make_message
+from tests.factories import NOW, SENDER, make_message
 from tests.storage.writing import store
 from wirephoto.domain.daily_cap import cap_day, next_pacific_midnight
 from wirephoto.domain.message import MessageState, Priority
 from wirephoto.storage.backlog import load_backlog
 from wirephoto.storage.daily_caps import mark_spent
-from wirephoto.storage.schema import DEFAULT_CAMPAIGN, accounts, brands, campaigns
+from wirephoto.storage.schema import (
+    DEFAULT_CAMPAIGN,
+    DEFAULT_TENANT,
+    accounts,
+    brands,
+    campaigns,
+    senders,
+)
+from wirephoto.storage.turns import SET_ASIDE
 
 MINUTE = timedelta(minutes=1)
 
@@ -74,6 +82,27 @@ async def test_a_day_that_the_carrier_called_spent_is_spent(database, cap, cappe
         found = await load_backlog(tx, DEFAULT_CAMPAIGN, now=NOW, capped=capped)
 
     assert (found.daily_cap, found.sent_today, found.next_slot_at) == told
+
+
+async def test_what_is_set_aside_stands_in_nobodys_way(database):
+    """Nobody waits behind the messages of a paused sender; once it goes on, they do."""
+    row = {
+        "number": SENDER,
+        "tenant_id": DEFAULT_TENANT,
+        "campaign_id": DEFAULT_CAMPAIGN,
+        "kind": "10dlc",
+        "created_at": NOW,
+        "paused_at": NOW,
+    }
+    async with database.transaction() as tx:
+        await tx.execute(insert(senders).values(row))
+    await store(database, make_message(fair_key=f"{SET_ASIDE}{SENDER}"))
+    assert (await load(database)).waiting == []
+
+    async with database.transaction() as tx:
+        await tx.execute(update(senders).values(paused_at=None))
+
+    assert [group.count for group in (await load(database)).waiting] == [1]
 
 
 async def test_a_stop_of_the_account_is_one_of_the_campaign(database):

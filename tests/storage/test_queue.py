@@ -12,6 +12,7 @@ from wirephoto.domain.message import AttemptState, MessageState, Priority
 from wirephoto.storage.database import open_database
 from wirephoto.storage.messages import insert_attempts
 from wirephoto.storage.queue import (
+    Hold,
     claim_messages,
     claim_preparing,
     expired_messages,
@@ -78,10 +79,10 @@ async def test_what_is_put_off_is_due_later_if_it_still_waits(database):
     await store(database, waiting, canceled)
 
     async with database.transaction() as tx:
-        await put_off(tx, [(row.id, NOW + SECOND) for row in (canceled, waiting)])
+        await put_off(tx, [Hold(row.id, NOW + SECOND, "why") for row in (canceled, waiting)])
         await put_off(tx, [])
 
-    assert await load(database, waiting) == replace(waiting, due_at=NOW + SECOND)
+    assert await load(database, waiting) == replace(waiting, due_at=NOW + SECOND, hold_reason="why")
     assert await load(database, canceled) == canceled
 
 

@@ -17,6 +17,7 @@ from wirephoto.storage.schema import (
     DEFAULT_TENANT,
     accounts,
     campaigns,
+    senders,
 )
 from wirephoto.storage.senders import (
     Sender,
@@ -31,6 +32,7 @@ from wirephoto.storage.senders import (
     stop_line,
     stopped_lines,
 )
+from wirephoto.storage.turns import SET_ASIDE
 
 SECOND = timedelta(seconds=1)
 STOP = Stop("unauthorized", "The key is wrong.", NOW, NOW, probe_at=NOW + SECOND, probes=3)
@@ -53,6 +55,19 @@ async def line_of(database, table, id_):
 async def stop(database, table, id_, stop=STOP):
     async with database.transaction() as tx:
         await stop_line(tx, table, id_, stop)
+
+
+async def test_a_campaign_that_waits_for_paused_senders_alone_is_not_ready(database):
+    """It costs the claim a look at one message of each paused sender, and no lock."""
+    sender = Sender(SENDER, DEFAULT_TENANT, DEFAULT_CAMPAIGN, DEFAULT_ACCOUNT, "10dlc")
+    async with database.transaction() as tx:
+        await add_sender(tx, sender, NOW)
+        await tx.execute(update(senders).values(paused_at=NOW))
+    await store(database, *[make_message(fair_key=f"{SET_ASIDE}{SENDER}") for _ in range(3)])
+    assert await ready(database) == []
+
+    await store(database, make_message(fair_key="zz"))
+    assert await ready(database) == [DEFAULT_CAMPAIGN]
 
 
 async def test_a_campaign_with_a_due_message_and_a_slot_is_ready(database):

@@ -14,6 +14,14 @@ from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
 from wirephoto.domain.media import MediaKind
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
+from wirephoto.storage.campaigns import (
+    get_campaign,
+    get_sender,
+    list_campaigns,
+    list_senders,
+    lock_campaign,
+    lock_sender,
+)
 from wirephoto.storage.feed import FEED_START, read_feed
 from wirephoto.storage.hosting import (
     HostedName,
@@ -304,6 +312,11 @@ async def registrations_of(query, tx, tenant):
     return are_theirs(await query(tx, tenant, DEFAULT_ACCOUNT))
 
 
+async def their_campaigns(tx, tenant):
+    listed = await list_campaigns(tx, tenant, after_id=None, limit=9, now=NOW)
+    return [campaign for campaign in listed if campaign.line.id == "cmp_theirs"]
+
+
 ASKED = {
     get_message: lambda tx, tenant, message, _: get_message(tx, tenant, message),
     get_attempt: lambda tx, tenant, _, attempt: get_attempt(tx, tenant, attempt),
@@ -338,6 +351,12 @@ ASKED = {
     delete_pool: lambda tx, tenant, *_: delete_pool(tx, tenant, "shop"),
     load_registrations: lambda tx, tenant, *_: registrations_of(load_registrations, tx, tenant),
     lock_registrations: lambda tx, tenant, *_: registrations_of(lock_registrations, tx, tenant),
+    list_campaigns: lambda tx, tenant, *_: their_campaigns(tx, tenant),
+    get_campaign: lambda tx, tenant, *_: get_campaign(tx, tenant, "cmp_theirs", now=NOW),
+    lock_campaign: lambda tx, tenant, *_: lock_campaign(tx, tenant, "cmp_theirs"),
+    list_senders: lambda tx, tenant, *_: list_senders(tx, tenant, after=None, limit=9),
+    get_sender: lambda tx, tenant, *_: get_sender(tx, tenant, "+12025550188"),
+    lock_sender: lambda tx, tenant, *_: lock_sender(tx, tenant, "+12025550188"),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }
 

@@ -4,17 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, insert, text, update
 
-from tests.factories import NOW, make_message
-from tests.storage.writing import add_campaign, add_tenant, store
+from tests.factories import NOW, SENDER, make_message
+from tests.storage.writing import add_campaign, add_tenant, load, store
 from wirephoto.domain.message import MessageState, Priority
-from wirephoto.storage.queue import Hold, put_off
-from wirephoto.storage.schema import DEFAULT_CAMPAIGN, messages
+from wirephoto.storage.queue import Hold, put_off, set_aside
+from wirephoto.storage.schema import DEFAULT_CAMPAIGN, DEFAULT_TENANT, messages, senders
 from wirephoto.storage.turns import (
     BLOCKED_LEAST,
     BLOCKED_LONGEST,
     LOOK_AHEAD,
+    SET_ASIDE,
     Due,
     Turn,
     due_messages,
@@ -33,8 +34,8 @@ async def ask(database, *turns, now=NOW):
 async def due(database, *, limit=100, campaign_id=DEFAULT_CAMPAIGN, after=None):
     """Return the ids of what may leave, over all priorities."""
     turns = [Turn(campaign_id, priority.value, after, limit) for priority in Priority]
-    found = [one for one in await ask(database, *turns) if one.put_off_until is None]
-    return [one.id for one in found][:limit]
+    found = await ask(database, *turns)
+    return [one.id for one in found if one.put_off_until is None and not one.paused][:limit]
 
 
 async def keys(database, *, limit, after=None):
@@ -224,6 +225,98 @@ async def test_many_that_wait_do_not_hide_the_rest_for_long(database):
         rounds, found = rounds + 1, await ask(database, turn)
 
     assert 0 < rounds < 6
+
+
+NEIGHBOUR = "+12025550101"
+
+
+async def add_senders(database, *numbers, paused=None):
+    rows = [
+        {
+            "number": number,
+            "tenant_id": DEFAULT_TENANT,
+            "campaign_id": DEFAULT_CAMPAIGN,
+            "kind": "10dlc",
+            "created_at": NOW,
+            "paused_at": NOW if number == paused else None,
+        }
+        for number in numbers
+    ]
+    async with database.transaction() as tx:
+        await tx.execute(insert(senders), rows)
+
+
+async def pause(database, number, at=NOW):
+    change = update(senders).where(senders.c.number == number)
+    async with database.transaction() as tx:
+        await tx.execute(change.values(paused_at=at))
+
+
+async def put_aside(database):
+    """Set aside what one question passes over for its sender's pause; return the ids."""
+    turn = Turn(DEFAULT_CAMPAIGN, Priority.NORMAL.value, None, 5)
+    ids = [one.id for one in await ask(database, turn) if one.paused]
+    async with database.transaction() as tx:
+        await set_aside(tx, ids)
+    return ids
+
+
+async def test_a_paused_senders_messages_are_passed_over_once(database):
+    """However long the pause, a claim looks at each of them a single time."""
+    await add_senders(database, SENDER, NEIGHBOUR, paused=SENDER)
+    waiting = in_order(2, sender=SENDER)
+    free = make_message(sender=NEIGHBOUR, id="msg_9")
+    await store(database, *waiting, free)
+    assert await due(database) == [free.id]
+
+    assert await put_aside(database) == [message.id for message in waiting]
+
+    assert await put_aside(database) == []
+    assert await due(database) == [free.id]
+    assert (await load(database, waiting[0])).hold_reason == "sender_paused"
+
+
+async def test_a_sender_that_goes_on_has_its_messages_at_once(database):
+    """In their order, beside the others of their tenant; those set aside, and those not yet."""
+    await add_senders(database, SENDER, NEIGHBOUR, paused=SENDER)
+    early, late = in_order(2, sender=SENDER)
+    await store(database, replace(late, due_at=NOW - SECOND), early)
+    await put_aside(database)
+    fresh = make_message(sender=NEIGHBOUR, id="msg_9")
+    missed = make_message(sender=SENDER, id="msg_99")
+    await store(database, fresh, missed)
+
+    await pause(database, SENDER, None)
+
+    assert await due(database) == [fresh.id, late.id, missed.id, early.id]
+    await pause(database, SENDER)
+    assert await due(database) == [fresh.id]
+
+
+async def test_only_what_waits_is_set_aside(database):
+    """What was canceled or has left meanwhile keeps its last word."""
+    await add_senders(database, SENDER, paused=SENDER)
+    gone = make_message(state=S.CANCELED)
+    await store(database, gone)
+
+    async with database.transaction() as tx:
+        await set_aside(tx, [gone.id, "msg_none"])
+
+    assert await load(database, gone) == gone
+
+
+async def test_many_that_are_set_aside_cost_nothing(database):
+    """A campaign with one paused sender must not be slower for the others of it."""
+    await add_senders(database, SENDER, NEIGHBOUR, paused=SENDER)
+    waiting = make_message(sender=SENDER, fair_key=f"{SET_ASIDE}{SENDER}")
+    await store(database, waiting, make_message(sender=NEIGHBOUR, id="msg_9"))
+    await multiply(database, waiting, 2000)
+    few = await cost(database)
+
+    await multiply(database, waiting, BULK)
+
+    assert await due(database, limit=2) == ["msg_9"]
+    assert await cost(database) <= 1.7 * few
 
 
 BULK = 100_000

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, route
 
 from wirephoto.api import (
+    campaigns,
     doubts,
     events,
     forecasts,
@@ -18,6 +19,7 @@ from wirephoto.api import (
     messages,
     openapi,
     pools,
+    senders,
     simple,
     webhooks,
 )
@@ -41,6 +43,12 @@ _ROUTES = (
     pools.list_pools,
     pools.put_pool,
     pools.remove_pool,
+    senders.list_page,
+    senders.look_up,
+    senders.change,
+    campaigns.list_page,
+    campaigns.look_up,
+    campaigns.change,
     media.upload,
     media.look_up,
     media.host,

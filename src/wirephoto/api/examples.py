@@ -3,6 +3,11 @@
 from typing import Any
 
 MESSAGE_ID = "msg_01kjxsk7r0eheprta8jab2vs3w"
+PATHS = {
+    "number": "+12025550100",
+    "campaign_id": "cmp_01kjxsk7r0eheprta8jab2vs3w",
+}
+"""What stands in the place of a path's parameter, where it is no message's id."""
 
 
 def example_of(name: str) -> Any:
@@ -26,6 +31,8 @@ def example_of(name: str) -> Any:
             "message": "MMS sending initiated successfully.",
             "message_uuid": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab",
         },
+        "SenderChange": {"paused": True, "reason": "The carrier asked us to look into it."},
+        "CampaignChange": {"rate": "50/min"},
         "ResolveRequest": {"outcome": "not_sent", "attempt": 1},
         "MessageView": _message(),
         "MessageList": {"messages": [_message()], "next_cursor": None},

@@ -76,7 +76,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "warnings": "What may go wrong with it, in sentences.",
             "due_at": "It leaves not before this time.",
             "expected_at": "When it was expected to leave, at its acceptance; null where the line"
-            " was stopped, so that nobody knew.",
+            " was stopped or the sender paused, so that nobody knew.",
             "expires_at": "It leaves not after this time.",
             "created_at": "When it was accepted.",
             "updated_at": "When it last moved.",
@@ -104,6 +104,63 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "created_at": "When it was made.",
         },
         "PoolList": {"pools": "The pools."},
+        "SenderChange": {
+            "paused": "It does not send; its messages wait, and may expire.",
+            "reason": "Why, for people: 1 to 200 characters, with a pause alone.",
+        },
+        "SenderView": {
+            "number": "E.164, or a short code.",
+            "kind": "`10dlc`, `toll_free` or `short_code`.",
+            "campaign_id": "The campaign whose rate it shares.",
+            "available": "It sends: neither it nor its campaign is paused.",
+            "paused": "Somebody paused it.",
+            "paused_at": "Since when.",
+            "pause_reason": "Why, in their words.",
+            "created_at": "When it became a sender.",
+        },
+        "SenderList": {"senders": "The senders, by number.", "next_cursor": _PAGE_CURSOR},
+        "CampaignChange": {
+            "rate": (
+                'Messages a second (4.5), a minute ("50/min"), or the name of a preset; 0.01 to 240'
+                " a second."
+            ),
+            "paused": "True stops it until somebody says false; false ends every stop.",
+            "reason": "Why, for people: 1 to 200 characters, with a pause alone.",
+        },
+        "CampaignView": {
+            "id": "The campaign's id.",
+            "name": "Its name.",
+            "provider_id": "Its id at the provider's registration; null until a sync knew it.",
+            "att_class": "AT&T's class of it.",
+            "rate": "Messages a second, all its senders together.",
+            "share": "The part of `rate` that is used now: below 1 after a carrier or the provider"
+            " asked to slow down. It recovers by itself.",
+            "paused": "It does not send.",
+            "stop": "Why not; null while it sends.",
+            "queued": "How many messages wait for their turn or their time.",
+            "senders": "Its numbers.",
+            "brand": "The brand that it is registered for.",
+        },
+        "CampaignList": {"campaigns": "The campaigns, by id.", "next_cursor": _PAGE_CURSOR},
+        "StopView": {
+            "reason": "Why, for machines; `paused` where somebody paused it.",
+            "detail": "Why, in a sentence for people.",
+            "since": "Since when.",
+            "ended_by": "What ends it.",
+        },
+        "Proof": {
+            OWN: (
+                "`answer`: the provider takes a message again; `receipt`: one is delivered, or none"
+                " is turned down for ten minutes; `human`: somebody lets it go on."
+            )
+        },
+        "BrandView": {
+            "id": "The brand's id.",
+            "name": "Its name.",
+            "provider_id": "Its id at the provider's registration.",
+            "daily_cap": "How many of its messages may leave in a day (Pacific time); null: any.",
+            "sent_today": "How many of today's count against the cap.",
+        },
         "ResolveRequest": {
             "outcome": "What became of it, or what shall.",
             "attempt": "The number of the attempt that this is true of: where another one has"
@@ -290,6 +347,8 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
         "message_id": "The message's id.",
         "media_id": "The id of an upload, or of a fetched file.",
+        "number": "The sender's number: E.164, or a short code.",
+        "campaign_id": "The campaign's id.",
         "name": "The name: of a pool as messages call it, of a file as the provider was told it.",
         "to": "Only those to this number.",
         "from": "Only those from this number.",

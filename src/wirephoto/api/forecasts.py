@@ -1,5 +1,6 @@
 """When so many messages would be out."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -61,7 +62,7 @@ async def make_forecast(request: AnyRequest) -> Response[Any]:
     assert backlog is not None, "a sender has a campaign"
     now = services.clock.now()
     found = forecast(
-        backlog,
+        replace(backlog, stopped=backlog.stopped or sender.paused),
         wanted.count,
         due_at=wanted.at or now,
         now=now,

@@ -20,7 +20,7 @@ from litestar.typing import FieldDefinition
 from wirephoto import __version__
 from wirephoto.api.answers import JSON
 from wirephoto.api.auth import Requirement
-from wirephoto.api.examples import MESSAGE_ID, example_of
+from wirephoto.api.examples import MESSAGE_ID, PATHS, example_of
 from wirephoto.api.fields import FIELDS, OWN, PARAMETERS
 from wirephoto.api.messages import BatchMessage
 from wirephoto.api.problems import CODES, HEADERS, MEDIA_TYPE, Problem
@@ -268,7 +268,7 @@ def _parameters(operation: _Operation, schemas: _Schemas) -> Iterator[Json]:
             "required": in_path,
             "description": PARAMETERS[name],
             "schema": schema,
-        } | ({"example": MESSAGE_ID} if in_path else {})
+        } | ({"example": PATHS.get(name, MESSAGE_ID)} if in_path else {})
     if operation.takes_key:
         yield {
             "name": HEADER,

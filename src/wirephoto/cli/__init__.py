@@ -10,6 +10,7 @@ import typer
 from wirephoto import __version__
 from wirephoto.cli import (
     audit,
+    campaigns,
     database,
     demo,
     documents,
@@ -42,6 +43,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(media.app, name="media")
 app.add_typer(senders.app, name="senders")
+app.add_typer(campaigns.app, name="campaigns")
 
 
 @app.command("version")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,23 +11,80 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wirephoto.api.senders import sender_view
 from wirephoto.bootstrap import open_current
 from wirephoto.cli.keys import LINE_CHARS_MAX, Json
+from wirephoto.cli.operating import LISTED_MAX, Reason, as_document, found, operate
 from wirephoto.cli.serve import EnvFile
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, Settings, load_settings
+from wirephoto.domain.phone import Refusal, parse_sender
 from wirephoto.engine.sender_sync import SyncLine, SyncPlan, apply_plan, plan_sync
 from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
+from wirephoto.storage.campaigns import OwnSender
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_TENANT
 from wirephoto.vonage.account import AccountClient
 
 app = typer.Typer(help="Look after senders and their campaigns.", no_args_is_help=True)
 
 
-@app.callback()
-def senders() -> None:
-    """Look after senders and their campaigns."""
+@app.command("list")
+def list_(as_json: Json = False, env_file: EnvFile = ENV_FILE) -> None:
+    """List the senders: the campaign of each, and whether it sends.
+
+    Example: wirephoto senders list
+    """
+    senders = operate(env_file, lambda operator: operator.senders(limit=LISTED_MAX))
+    if as_json:
+        print(as_document([sender_view(sender) for sender in senders]))
+        return
+    table = Table("number", "kind", "campaign", "state", "reason", box=None, pad_edge=False)
+    for sender in senders:
+        reason = escape(sender.pause_reason or "")
+        table.add_row(sender.number, sender.kind, sender.campaign_id, _state(sender), reason)
+    Console(width=LINE_CHARS_MAX).print(table)
+
+
+@app.command("pause")
+def pause(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The sender's number.")],
+    reason: Reason = None,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Pause a sender: its messages wait, and may expire. What is about to leave leaves.
+
+    Example: wirephoto senders pause +12025550100 --reason "The carrier asked for it."
+    """
+    _change(number, paused=True, reason=reason, env_file=env_file)
+
+
+@app.command("resume")
+def resume(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The sender's number.")],
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Let a paused sender go on, with what waited for it.
+
+    Example: wirephoto senders resume +12025550100
+    """
+    _change(number, paused=False, reason=None, env_file=env_file)
+
+
+def _change(number: str, *, paused: bool, reason: str | None, env_file: Path) -> None:
+    known = parse_sender(number)
+    if isinstance(known, Refusal):
+        raise typer.BadParameter(known.message, param_hint="NUMBER")
+    sender = operate(
+        env_file, lambda operator: operator.change_sender(known, paused=paused, reason=reason)
+    )
+    print(f"{known} {_state(found(sender, known, 'sender'))}.")
+
+
+def _state(sender: OwnSender) -> str:
+    if sender.paused_at is not None:
+        return f"is paused since {sender.paused_at:%Y-%m-%d %H:%M} UTC"
+    return "sends once its campaign does" if sender.campaign_stopped else "sends"
 
 
 @app.command("sync")

@@ -73,6 +73,12 @@ def stopped(
     )
 
 
+def paused_by_hand(before: Stop | None, reason: str | None, now: datetime) -> Stop:
+    """Return the stop that somebody asks for: it holds until somebody says otherwise."""
+    detail = reason or "Somebody paused it."
+    return stopped(before, reason="paused", detail=detail, now=now, proof=Proof.HUMAN)
+
+
 _STRENGTH = MappingProxyType({Proof.ANSWER: 0, Proof.RECEIPT: 1, Proof.HUMAN: 2})
 
 

@@ -43,6 +43,13 @@ class Pace:
         """Return the time between two slots, rounded up to the microsecond: never too fast."""
         return timedelta(microseconds=math.ceil(1_000_000 / self.rate - 1e-6))
 
+    def at_rate(self, rate: float) -> "Pace":
+        """Return the pace at another rate: its next slot is one of the new intervals away from the
+        last one, so that neither a slow line nor a fast one begins the new rate with a fault.
+        """
+        after = Pace(rate, self.next_slot_at)
+        return Pace(rate, self.next_slot_at + (after.interval - self.interval))
+
     def slots_within(self, time: timedelta) -> int:
         """Return how many slots fit into `time` at most."""
         return math.ceil(time / self.interval) + 1

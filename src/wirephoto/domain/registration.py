@@ -4,11 +4,13 @@ Carriers meter a 10DLC campaign (AT&T) and a brand's day (T-Mobile). What the re
 says counts; where it is silent, the figures below do, and of two sources the stricter one.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from wirephoto.domain.phone import SenderKind, sender_kind
+from wirephoto.errors import Fault, RequestRefused
 
 ATT_MMS_PER_MINUTE: Mapping[str, int] = MappingProxyType(
     dict.fromkeys("ABKSX", 2400) | dict.fromkeys("CDP", 1200) | dict.fromkeys("EFT", 50)
@@ -66,7 +68,37 @@ PRESETS: Mapping[str, float] = MappingProxyType(
 a second over all carriers, the least and the `most` of each (figures of the requirements, without
 a carrier's page behind them). `att-a` and so on are AT&T's classes.
 """
+RATE_MIN, RATE_MAX = 0.01, 240.0
+"""The rates that may be set by hand: beyond them it is a mistyped number."""
+_RATE = re.compile(r"(?P<count>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?:/(?P<unit>s|min))?", re.ASCII)
+_RATE_WRITTEN = (
+    'Write messages a second (4.5), messages a minute ("50/min") or a preset: '
+    + ", ".join(PRESETS)
+    + "."
+)
 _ACTIVE = frozenset({"ACTIVE", "APPROVED"})
+
+
+def parse_rate(said: float | str) -> float:
+    """Return messages a second, from a number, `4.5/s`, `50/min` or the name of a preset.
+
+    Raises:
+        RequestRefused: it is none of these, or beyond what a campaign can have.
+    """
+    rate = _read_rate(said.strip().lower()) if isinstance(said, str) else said
+    if rate is None:
+        raise RequestRefused([Fault("rate", "invalid", _RATE_WRITTEN)])
+    if not RATE_MIN <= rate <= RATE_MAX:
+        message = f"A rate is {RATE_MIN:g} to {RATE_MAX:g} messages a second; this is {rate:g}."
+        raise RequestRefused([Fault("rate", "out_of_range", message)])
+    return rate
+
+
+def _read_rate(text: str) -> float | None:
+    if text in PRESETS:
+        return PRESETS[text]
+    written = _RATE.fullmatch(text)
+    return float(written["count"]) / (60 if written["unit"] == "min" else 1) if written else None
 
 
 @dataclass(frozen=True, slots=True)

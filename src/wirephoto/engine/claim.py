@@ -21,7 +21,7 @@ from wirephoto.domain.pacing import HORIZON, Demand, Pace, allocate
 from wirephoto.engine.line import resume_quiet
 from wirephoto.storage.daily_caps import count_sent, networks_of
 from wirephoto.storage.database import Transaction
-from wirephoto.storage.queue import Hold, claim_messages, put_off
+from wirephoto.storage.queue import Hold, claim_messages, put_off, set_aside
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
     NOBODY,
@@ -92,8 +92,7 @@ async def claim_due(
     for queue, slots, after in zip(queues, allocation.slots, allocation.campaigns, strict=True):
         queue.serve(slots, after)
     claimed = await _take(tx, queues, now=now, lease_until=now + lease)
-    holds = [hold for queue in queues for hold in queue.holds]
-    await put_off(tx, holds)
+    passed_over = await _hold_back(tx, queues)
     served = [queue for queue in queues if queue.slots]
     if served:
         await _store(tx, accounts, [(account, allocation.account)], now)
@@ -101,8 +100,8 @@ async def claim_due(
         await store_served(tx, {queue.line.id: queue.served for queue in served})
         await _count_to_caps(tx, served, now)
     probed = [line.id for line in (account, *(queue.line for queue in served)) if line.stop]
-    # Behind those that wait for others there may be some that do not.
-    is_more = len(claimed) == limit or len(holds) >= LOOK_AHEAD
+    # Behind those that may not leave there may be some that may.
+    is_more = len(claimed) == limit or passed_over >= LOOK_AHEAD
     paces = [queue.pace for queue in queues if queue.due or not queue.wanted]
     rest_s = 0.0 if is_more else _rest_s(allocation.account, paces, earliest)
     return Claim(claimed, rest_s, frozenset(probed if served else ()))
@@ -120,6 +119,7 @@ class _Queue:
     wanted: int
     due: list[Due] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
     counted: dict[str, int] = field(default_factory=dict)
     slots: list[tuple[str, datetime]] = field(default_factory=list)
     served: tuple[str | None, ...] = NOBODY
@@ -179,11 +179,22 @@ async def _waiting(
     ]
     for due in await due_messages(tx, turns, now=now):
         queue = queues[due.campaign_id]
-        if due.put_off_until:
+        if due.paused:
+            queue.paused.append(due.id)
+        elif due.put_off_until:
             queue.holds.append(Hold(due.id, due.put_off_until, "earlier_message"))
         elif len(queue.due) < queue.looked_at:
             queue.due.append(due)
     return list(queues.values())
+
+
+async def _hold_back(tx: Transaction, queues: list[_Queue]) -> int:
+    """Put off what may not leave yet, so that it is passed over once; return how many those are."""
+    holds = [hold for queue in queues for hold in queue.holds]
+    paused = [id_ for queue in queues for id_ in queue.paused]
+    await put_off(tx, holds)
+    await set_aside(tx, paused)
+    return len(holds) + len(paused)
 
 
 async def _keep_to_caps(

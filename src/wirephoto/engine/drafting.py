@@ -113,7 +113,9 @@ class Drafting:
         )
         sender = await self._sender(context, draft)
         await self._outlook.refresh(sender.campaign_id)
-        message = self._outlook.expect(self._made(context, draft, sender))
+        message = self._made(context, draft, sender)
+        if not sender.paused:  # else nobody knows when it leaves, and nobody stands behind it
+            message = self._outlook.expect(message)
         if draft.pool is None:
             return Drafted(message)
         context.heard_from[draft.recipient] = sender.number

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, case, func, literal, not_, select, type_coerce
 
 from wirephoto.domain.daily_cap import DailyCap, cap_day, next_pacific_midnight
 from wirephoto.domain.forecast import Backlog, Waiting
@@ -12,6 +12,7 @@ from wirephoto.storage.daily_caps import CAP_COLUMNS, read_cap, with_cap
 from wirephoto.storage.database import Transaction
 from wirephoto.storage.schema import accounts, campaigns, messages
 from wirephoto.storage.tenancy import across_tenants
+from wirephoto.storage.turns import is_set_aside
 from wirephoto.storage.types import Instant, is_state
 
 MINUTE_MICROS = 60_000_000
@@ -68,6 +69,7 @@ async def _waiting(tx: Transaction, campaign_id: str, now: datetime) -> list[Wai
         .where(
             messages.c.campaign_id == campaign_id,
             is_state(messages.c.state, MessageState.QUEUED),
+            not_(is_set_aside(messages)),
         )
         .subquery()
     )

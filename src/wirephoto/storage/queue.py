@@ -3,14 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Executable, bindparam, case, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Executable,
+    Subquery,
+    bindparam,
+    case,
+    literal,
+    select,
+    update,
+)
 
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Priority
 from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.rows import message_columns, read_attempt, read_message
 from wirephoto.storage.schema import EXPIRING, attempts, messages
 from wirephoto.storage.tenancy import across_tenants
+from wirephoto.storage.turns import SET_ASIDE
 from wirephoto.storage.types import Instant, is_state
 
 
@@ -90,15 +102,39 @@ async def put_off(tx: Transaction, holds: Sequence[Hold]) -> None:
 def _put_off(database: Database) -> Executable:
     columns = (messages.c.id, messages.c.due_at, messages.c.hold_reason)
     incoming = database.json_rows({column.name: column.type for column in columns})
-    free = (
-        select(messages.c.id, incoming.c.due_at, incoming.c.hold_reason)
+    free = _free(incoming, incoming.c.due_at, incoming.c.hold_reason)
+    held = update(messages).where(messages.c.id == free.c.id)
+    return held.values(due_at=free.c.due_at, hold_reason=free.c.hold_reason)
+
+
+@across_tenants("a campaign's queue is served in one order over its tenants")
+async def set_aside(tx: Transaction, ids: Sequence[str]) -> None:
+    """Give queued messages of paused senders a fair key of their sender's own, as `turns` says.
+
+    So each is passed over once, however long the pause. What somebody has locked stays, as above.
+    """
+    if ids:
+        await tx.execute(_set_aside, {"rows": rows_json([[id_] for id_ in ids])})
+
+
+def _set_aside(database: Database) -> Executable:
+    free = _free(database.json_rows({"id": messages.c.id.type}))
+    return (
+        update(messages)
+        .where(messages.c.id == free.c.id)
+        .values(fair_key=literal(SET_ASIDE) + messages.c.sender, hold_reason="sender_paused")
+    )
+
+
+def _free(incoming: Subquery, *columns: ColumnElement[Any]) -> CTE:
+    """Return the incoming messages that wait still, and that nobody has locked."""
+    return (
+        select(messages.c.id, *columns)
         .join(incoming, incoming.c.id == messages.c.id)
         .where(is_state(messages.c.state, MessageState.QUEUED))
         .with_for_update(skip_locked=True, of=messages)
         .cte("free")
     )
-    held = update(messages).where(messages.c.id == free.c.id)
-    return held.values(due_at=free.c.due_at, hold_reason=free.c.hold_reason)
 
 
 @across_tenants("leases belong to processes, not to tenants")

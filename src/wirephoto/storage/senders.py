@@ -82,15 +82,21 @@ class Sender:
     account_id: str
     kind: str
     brand_id: str = DEFAULT_BRAND
-    available: bool = True
-    """Neither the sender nor its campaign is paused or stopped."""
+    paused: bool = False
+    stopped: bool = False
+    """Its campaign does not send."""
+
+    @property
+    def available(self) -> bool:
+        """Tell whether a message would leave from it now."""
+        return not (self.paused or self.stopped)
 
 
 @across_tenants("a line serves all its account's tenants")
 async def lock_line(tx: Transaction, table: Table, id_: str) -> Line:
     """Return an account or a campaign, locked: one claim at a time hands out its slots."""
     query = select(table).where(table.c.id == id_).with_for_update(key_share=True)
-    return _line((await tx.execute(query)).one())
+    return read_line((await tx.execute(query)).one())
 
 
 @across_tenants("an account's line serves all its tenants")
@@ -112,7 +118,7 @@ async def lock_ready_campaigns(
             "today": cap_day(now),
         },
     )
-    return [replace(_line(row), cap=read_cap(row)) for row in found]
+    return [replace(read_line(row), cap=read_cap(row)) for row in found]
 
 
 def _ready_campaigns(database: Database) -> Executable:
@@ -256,7 +262,7 @@ def _may_probe(table: Table) -> ColumnElement[bool]:
 async def stopped_lines(tx: Transaction) -> list[tuple[str, Line]]:
     """Return what does not send now: ("account" | "campaign", line)."""
     return [
-        (kind, _line(row))
+        (kind, read_line(row))
         for kind, table in (("account", accounts), ("campaign", campaigns))
         for row in await tx.execute(select(table).where(table.c.stopped_at.is_not(None)))
     ]
@@ -303,13 +309,15 @@ async def load_senders(tx: Transaction) -> list[Sender]:
             account_id=row.account_id,
             kind=row.kind,
             brand_id=row.brand_id,
-            available=row.paused_at is None and row.stopped_at is None,
+            paused=row.paused_at is not None,
+            stopped=row.stopped_at is not None,
         )
         for row in await tx.execute(query.order_by(senders.c.number))
     ]
 
 
-def _line(row: Row[Any]) -> Line:
+def read_line(row: Row[Any]) -> Line:
+    """Return the line that a row of accounts or campaigns holds."""
     stop = None
     if row.stopped_at is not None:
         # A process of an earlier release stops a line without these two, or leaves old ones.

@@ -4,6 +4,9 @@ The queue's index (campaign, priority, fair key, due_at, id) is entered anew for
 to key and from message to message: what a question costs grows with what it returns and with the
 number of keys, never with the number of messages that wait. Each step is a join with the one row
 that a sub-select with a limit finds. Both databases walk so, and no planner makes a scan of it.
+
+Messages of a paused sender are set aside once, under a fair key of that sender's own. The walk
+steps over that key while the sender is paused; from then on it is a key like any other.
 """
 
 from collections.abc import Sequence
@@ -33,9 +36,10 @@ from sqlalchemy import (
     tuple_,
 )
 
+from wirephoto.domain.line import NEVER
 from wirephoto.domain.message import MessageState
 from wirephoto.storage.database import Database, Transaction, rows_json
-from wirephoto.storage.schema import messages
+from wirephoto.storage.schema import messages, senders
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.types import Instant, is_state
 
@@ -52,6 +56,8 @@ _UNDECIDED = (
     MessageState.SENDING,
 )
 _ZERO = literal(0)
+SET_ASIDE = "paused "
+"""What the fair keys of paused senders begin with; then comes the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A message that is due; one with `put_off_until` waits for an earlier one till then."""
+    """A message that is due.
+
+    One with `put_off_until` waits for an earlier one till then, one that is `paused` for its sender
+    to go on: neither may leave.
+    """
 
     id: str
     campaign_id: str
@@ -74,13 +84,15 @@ class Due:
     fair_key: str
     weight: int
     put_off_until: datetime | None = None
+    paused: bool = False
 
 
 @across_tenants("a campaign's queue is served in one order over its tenants")
 async def due_messages(tx: Transaction, turns: Sequence[Turn], *, now: datetime) -> list[Due]:
     """Return due messages for each turn: the keys in turn, each key's oldest first.
 
-    With a turn's messages come those that were passed over for an earlier one to their recipient.
+    With a turn's messages come those that were passed over: for an earlier one to their recipient,
+    or because their sender is paused.
     Where keys have unequally many, a turn may bring more or fewer than wanted, never in another
     order. No row is locked: the caller
     holds the campaigns, so that nobody else claims from their queues, and the claim itself leaves
@@ -98,6 +110,7 @@ async def due_messages(tx: Transaction, turns: Sequence[Turn], *, now: datetime)
             row.fair_key,
             row.weight,
             _put_off_until(row.waited_for, now) if row.waited_for else None,
+            bool(row.paused),
         )
         for row in found
     ]
@@ -112,13 +125,14 @@ def has_due(
 ) -> ColumnElement[bool]:
     """Return the condition that a campaign, by its `id` in `found`, has a due message.
 
-    It looks at the first message of one key after the other, until one is due.
+    It looks at the first message of one key after the other, until one is due that is not set
+    aside.
     """
     of_campaign = (messages.c.campaign_id == found.c.id, _is_queued(messages))
     order = (messages.c.priority, messages.c.fair_key, messages.c.due_at, messages.c.id)
     head = messages.alias("head")
     keys = (
-        select(head.c.priority, head.c.fair_key, head.c.due_at)
+        select(head.c.priority, head.c.fair_key, _head_due_at(head))
         .where(head.c.id == _first(of_campaign, found, order=order))
         .correlate(found)
         .cte("keys", recursive=True, nesting=True)
@@ -127,7 +141,7 @@ def has_due(
     behind = (*of_campaign, tuple_(*key) > tuple_(keys.c.priority, keys.c.fair_key))
     later, is_next = _row(database, _first(behind, found, keys, order=order), found, keys)
     keys = keys.union_all(
-        select(later.c.priority, later.c.fair_key, later.c.due_at)
+        select(later.c.priority, later.c.fair_key, _head_due_at(later))
         .select_from(keys)
         .join(later, is_next)
         .where(keys.c.due_at > now)
@@ -148,6 +162,7 @@ def _due(database: Database) -> Executable:
             due.c.fair_key,
             due.c.weight,
             due.c.waited_for,
+            due.c.paused,
         )
         .where(due.c.expires_at > now)
         .order_by(due.c.campaign_id, due.c.priority, due.c.place, due.c.step)
@@ -173,6 +188,7 @@ def _keys(database: Database, now: ColumnElement[datetime]) -> CTE:
         case((keys.c.lap == 0, _first(of_turn, keys, order=order))),
     )
     head, is_next = _row(database, following, keys)
+    due_at = _head_due_at(head)
     lap = case((head.c.fair_key > keys.c.fair_key, keys.c.lap), else_=1)
     is_round = and_(lap == 1, head.c.fair_key > keys.c.after)
     return keys.union_all(
@@ -182,11 +198,11 @@ def _keys(database: Database, now: ColumnElement[datetime]) -> CTE:
             keys.c.after,
             keys.c.wanted,
             head.c.fair_key,
-            head.c.due_at,
+            due_at,
             head.c.id,
             lap,
             keys.c.step + 1,
-            keys.c.with_due + case((head.c.due_at <= now, 1), else_=0),
+            keys.c.with_due + case((due_at <= now, 1), else_=0),
         )
         .select_from(keys)
         .join(head, is_next)
@@ -260,7 +276,9 @@ def _in_turn(database: Database, heads: CTE, now: ColumnElement[datetime]) -> CT
     )
     following = _first(behind, in_turn, order=(messages.c.due_at, messages.c.id))
     message, is_next = _row(database, following, in_turn)
-    is_fit = and_(in_turn.c.expires_at > now, in_turn.c.waited_for.is_(None))
+    is_fit = and_(
+        in_turn.c.expires_at > now, in_turn.c.waited_for.is_(None), in_turn.c.paused.is_(None)
+    )
     place = in_turn.c.place + case((is_fit, 1), else_=0)
     return in_turn.union_all(
         select(*_columns(message, now), in_turn.c.step, in_turn.c.wanted, place, in_turn.c.seen + 1)
@@ -273,7 +291,26 @@ def _in_turn(database: Database, heads: CTE, now: ColumnElement[datetime]) -> CT
 def _columns(message: FromClause, now: ColumnElement[datetime]) -> list[ColumnElement[Any]]:
     names = ("campaign_id", "priority", "fair_key", "due_at", "id", "weight", "expires_at")
     waited_for = _waited_for(message, now).label("waited_for")
-    return [*[message.c[name] for name in names], waited_for]
+    return [*[message.c[name] for name in names], waited_for, _paused(message).label("paused")]
+
+
+def _head_due_at(head: FromClause) -> ColumnElement[datetime]:
+    """Return when the first message of a key is due: never while it is set aside."""
+    never = literal(NEVER, Instant)
+    return case((is_set_aside(head), never), else_=head.c.due_at).label("due_at")
+
+
+def is_set_aside(message: FromClause) -> ColumnElement[bool]:
+    """Return the condition that a message was set aside for a sender that is paused still."""
+    return and_(message.c.fair_key.startswith(SET_ASIDE), _paused(message).is_not(None))
+
+
+def _paused(message: FromClause) -> ScalarSelect[int]:
+    """Return 1 for a message of a paused sender, else null."""
+    paused = select(literal(1)).where(
+        senders.c.number == message.c.sender, senders.c.paused_at.is_not(None)
+    )
+    return paused.correlate(message).scalar_subquery()
 
 
 def _waited_for(

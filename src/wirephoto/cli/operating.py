@@ -1,0 +1,71 @@
+"""What the commands share that steer senders and campaigns."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+
+from wirephoto.bootstrap import open_current
+from wirephoto.clock import SystemClock
+from wirephoto.config import load_settings
+from wirephoto.engine.operator import Operator
+from wirephoto.errors import RequestRefused
+from wirephoto.ids import Ids
+from wirephoto.storage.schema import DEFAULT_TENANT
+
+Done = TypeVar("Done")
+Reason = Annotated[
+    str | None, typer.Option(help="Why, for whoever finds it paused: 1 to 200 characters.")
+]
+LISTED_MAX = 100_000
+
+
+def operate(env_file: Path, act: Callable[[Operator], Awaitable[Done]]) -> Done:
+    """Return what `act` does over the database that the settings name.
+
+    Raises:
+        BadParameter: what was typed breaks a rule.
+    """
+    settings = load_settings(env_file=env_file, roles=frozenset())
+
+    async def done() -> Done:
+        database = await open_current(settings.database_url)
+        try:
+            return await act(
+                Operator(
+                    database,
+                    tenant_id=DEFAULT_TENANT,
+                    actor="cli",
+                    clock=SystemClock(),
+                    ids=Ids(),
+                )
+            )
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(done())
+    except RequestRefused as refused:
+        raise bad_parameter(refused) from refused
+
+
+def bad_parameter(refused: RequestRefused) -> typer.BadParameter:
+    """Return the wrong use that a refusal is at the command line."""
+    fault = refused.faults[0]
+    return typer.BadParameter(fault.message, param_hint=fault.field)
+
+
+def found(one: Done | None, name: str, kind: str) -> Done:
+    """Return what was found under a name; the command ends with 1 where nothing was."""
+    if one is None:
+        typer.echo(f"{name}: there is no such {kind}", err=True)
+        raise typer.Exit(1)
+    return one
+
+
+def as_document(views: Sequence[msgspec.Struct]) -> str:
+    """Return the JSON that the interface gives of each."""
+    return msgspec.json.format(msgspec.json.encode(views), indent=2).decode()
