@@ -39,10 +39,9 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "ordered": False,
         "reference": "order-7",
         "metadata": {},
-        **dict.fromkeys(("hold_reason", "reason", "detail")),
+        **dict.fromkeys(("hold_reason", "reason", "detail", "message_uuid")),
         "attempts": 0,
         "resends": 0,
-        "message_uuid": None,
         "duplicate_possible": False,
         "receipt_overdue": False,
         "warnings": [],
@@ -51,8 +50,7 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "expires_at": "2026-03-05T15:00:00Z",
         "created_at": "2026-03-04T15:00:00Z",
         "updated_at": "2026-03-04T15:00:00Z",
-        "submitted_at": None,
-        "final_at": None,
+        **dict.fromkeys(("submitted_at", "final_at")),
     }
 
 
