@@ -104,7 +104,9 @@ def _put_off(database: Database) -> Executable:
     incoming = database.json_rows({column.name: column.type for column in columns})
     free = _free(incoming, incoming.c.due_at, incoming.c.hold_reason)
     held = update(messages).where(messages.c.id == free.c.id)
-    return held.values(due_at=free.c.due_at, hold_reason=free.c.hold_reason)
+    return held.values(
+        due_at=free.c.due_at, hold_reason=free.c.hold_reason, version=messages.c.version + 1
+    )
 
 
 @across_tenants("a campaign's queue is served in one order over its tenants")
@@ -122,7 +124,11 @@ def _set_aside(database: Database) -> Executable:
     return (
         update(messages)
         .where(messages.c.id == free.c.id)
-        .values(fair_key=literal(SET_ASIDE) + messages.c.sender, hold_reason="sender_paused")
+        .values(
+            fair_key=literal(SET_ASIDE) + messages.c.sender,
+            hold_reason="sender_paused",
+            version=messages.c.version + 1,
+        )
     )
 
 
