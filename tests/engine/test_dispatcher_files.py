@@ -69,7 +69,7 @@ async def test_each_attempt_has_new_names(stage):
 
 async def test_an_attempt_that_lost_its_message_names_nothing(stage):
     """It was canceled after its claim: nobody is to fetch what was never sent."""
-    await stage.store(make_message(priority=Priority.HIGH))
+    await stage.store(make_message(priority=Priority.URGENT))
     message, provider = await hosted_message(stage), FakeProvider(stage.clock)
     await make_dispatcher(stage, provider, media_url=MEDIA_URL).turn()
 
