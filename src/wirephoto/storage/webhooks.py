@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.outcome import InboundMedia
 from wirephoto.storage.database import Database, Transaction, is_storable, rows_json
-from wirephoto.storage.schema import inbound_messages, webhooks
+from wirephoto.storage.schema import webhooks
+from wirephoto.storage.schema_recipients import inbound_messages
 from wirephoto.storage.tenancy import across_tenants
 
 WEBHOOK_STORED = "webhook"
@@ -48,6 +49,12 @@ class InboundMessage:
     network_code: str | None
     sent_at: datetime
     received_at: datetime
+    reply: str | None = None
+    """The kind of reply that it is."""
+    outcome: str | None = None
+    """What followed from it."""
+    flagged: bool = False
+    """A human should read it."""
 
 
 async def store_webhooks(tx: Transaction, rows: Sequence[Webhook]) -> list[bool]:
