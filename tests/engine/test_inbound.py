@@ -25,11 +25,8 @@ from wirephoto.engine.inbound import (
     TURN_MAX,
     Inbound,
 )
-from wirephoto.storage.schema import (
-    DEFAULT_TENANT,
-    inbound_messages,
-    webhooks,
-)
+from wirephoto.storage.schema import DEFAULT_TENANT, webhooks
+from wirephoto.storage.schema_recipients import inbound_messages
 from wirephoto.storage.webhooks import list_inbound
 
 REJECTED = {"type": "https://developer.vonage.com/api-errors#1300", "title": "1300"}

@@ -20,7 +20,8 @@ from wirephoto.domain.outcome import (
     Verdict,
 )
 from wirephoto.engine.line import heed, heed_receipts
-from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_BRAND, DEFAULT_CAMPAIGN, contacts
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_BRAND, DEFAULT_CAMPAIGN
+from wirephoto.storage.schema_recipients import contacts
 from wirephoto.storage.schema_senders import brand_days
 
 BARRED = Failure("1060", "account_barred", "Barred.", FailureClass.ACCOUNT)

@@ -170,6 +170,8 @@ class Message:
     """It leaves after all earlier ordered messages to its recipient."""
     expected_at: datetime | None = None
     """When it was expected to leave, at its acceptance."""
+    answer: str | None = None
+    """The kind of answer that it is to a reply: such a one leaves whoever has opted out."""
 
     def move_to(
         self,

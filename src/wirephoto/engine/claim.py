@@ -48,12 +48,14 @@ _SOON = HORIZON + timedelta(seconds=IDLE_REST_S)
 class Claim:
     """Messages that this process has until their leases end, and when to claim again.
 
-    `probed` names the stopped lines that let one of them through, to see whether they go on.
+    `probed` names the stopped lines that let one of them through, to see whether they go on;
+    `refused` the messages that got a slot and must not leave.
     """
 
     messages: list[Message]
     rest_s: float
     probed: frozenset[str] = frozenset()
+    refused: tuple[str, ...] = ()
 
 
 async def claim_due(
@@ -104,7 +106,8 @@ async def claim_due(
     is_more = len(claimed) == limit or passed_over >= LOOK_AHEAD
     paces = [queue.pace for queue in queues if queue.due or not queue.wanted]
     rest_s = 0.0 if is_more else _rest_s(allocation.account, paces, earliest)
-    return Claim(claimed, rest_s, frozenset(probed if served else ()))
+    probing_lines = frozenset(probed if served else ())
+    return Claim(claimed, rest_s, probing_lines, _refused(queues, claimed))
 
 
 @dataclass(slots=True)
@@ -154,6 +157,12 @@ async def _take(
 ) -> list[Message]:
     slots = [slot for queue in queues for slot in queue.slots]
     return await claim_messages(tx, slots, now=now, lease_until=lease_until) if slots else []
+
+
+def _refused(queues: list[_Queue], claimed: list[Message]) -> tuple[str, ...]:
+    """Return what got a slot and was not claimed: it has moved on, or must not leave."""
+    taken = {message.id for message in claimed}
+    return tuple(id_ for queue in queues for id_, _ in queue.slots if id_ not in taken)
 
 
 async def _waiting(

@@ -1,6 +1,7 @@
 """Claim due messages with a slot each, send each in its slot, record what became of it."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
@@ -18,6 +19,7 @@ from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.attempts import begin
 from wirephoto.engine.claim import IDLE_REST_S, claim_due
 from wirephoto.engine.line import heed, not_probed
+from wirephoto.engine.opt_outs import block_refused
 from wirephoto.engine.transitions import transition_between
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
@@ -161,6 +163,7 @@ class Dispatcher:
             sending = asyncio.create_task(self._send(message, turn=turn, probed=claim.probed))
             self._sending.add(sending)
             sending.add_done_callback(self._sent)
+        await self._block(claim.refused)
         return claim.rest_s
 
     async def stop(self, grace_s: float) -> None:
@@ -219,7 +222,7 @@ class Dispatcher:
             await self._take_back(pair, message)
             return
         if not moved:
-            await self._expire(message)
+            await self._not_begun(message)
             return
         await self._until(message, lead=timedelta())
         outcome = await self._submit(pair, begun.submission)
@@ -346,14 +349,22 @@ class Dispatcher:
         released = message.move_to(MessageState.QUEUED, self._clock.now())
         return await self._commits.run(record_transitions, Transition(released))
 
-    async def _expire(self, message: Message) -> None:
-        """End a claimed message that grew too old; one that somebody else moved is theirs."""
+    async def _block(self, message_ids: Sequence[str]) -> frozenset[str]:
+        return await block_refused(
+            self._database, message_ids, ids=self._ids, now=self._clock.now()
+        )
+
+    async def _not_begun(self, message: Message) -> None:
+        """End a claimed message that may not leave any more, or give it back.
+
+        One that somebody else moved is theirs.
+        """
         now = self._clock.now()
         if message.expires_at <= now:
             expired = message.move_to(MessageState.EXPIRED, now, reason="expired")
             event = message_event(self._ids.new("evt", now), expired)
             await self._commits.run(record_transitions, Transition(expired, event=event))
-        else:
+        elif not await self._block([message.id]):
             await self._release(message)
 
     async def _take_back(self, pair: Pair, claimed: Message) -> None:

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from wirephoto.clock import Clock
 from wirephoto.domain.api_key import Scope
+from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.opt_out import OptOut, silencing
 from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.domain.pool import Candidate, choose
 from wirephoto.domain.request import (
@@ -23,8 +25,15 @@ from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
 from wirephoto.storage.database import Database
 from wirephoto.storage.media import get_originals
+from wirephoto.storage.opt_outs import standing_opt_outs
 from wirephoto.storage.pools import HeardFrom, Pool, heard_from
 from wirephoto.storage.senders import Sender
+
+OPTED_OUT = Fault(
+    "to",
+    "opted_out",
+    "The recipient has opted out of hearing from this sender; only they can undo that.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Context:
     """What some requests of a caller are checked against.
 
     `heard_from` says which sender the recipients of pools have heard from; what is chosen for one
-    request is kept in it for the next ones.
+    request is kept in it for the next ones. `opt_outs` has those of each recipient that stand.
     """
 
     caller: Caller
@@ -50,6 +59,7 @@ class Context:
     pools: Mapping[str, Pool]
     uploads: Uploads
     now: datetime
+    opt_outs: Mapping[str, Sequence[OptOut]] = field(default_factory=dict)
     heard_from: dict[str, str] = field(default_factory=dict)
 
 
@@ -71,6 +81,7 @@ class Drafting:
         clock: Clock,
         ids: Ids,
         directory: SenderDirectory,
+        numbers: NumberHash,
         outlook: Outlook,
         rules: RequestRules,
         media_is_prepared: bool,
@@ -80,6 +91,7 @@ class Drafting:
         self._clock = clock
         self._ids = ids
         self._directory = directory
+        self._numbers = numbers
         self._outlook = outlook
         self._rules = rules
         self._media_is_prepared = media_is_prepared
@@ -87,12 +99,14 @@ class Drafting:
     async def context(self, caller: Caller, requests: Sequence[MessageRequest]) -> Context:
         """Return what the requests are to be checked against, read with few statements."""
         pools = await self._directory.pools(caller.tenant_id)
+        recipients = _recipients(requests)
         return Context(
             caller=caller,
             senders=await self._directory.get(),
             pools=pools,
             uploads=await self._uploads(caller.tenant_id, requests),
             now=self._clock.now(),
+            opt_outs=await self._opt_outs(caller.tenant_id, recipients),
             heard_from=await self._heard_from(caller.tenant_id, requests, pools),
         )
 
@@ -112,6 +126,9 @@ class Drafting:
             now=context.now,
         )
         sender = await self._sender(context, draft)
+        opt_outs = context.opt_outs.get(draft.recipient, ())
+        if silencing(opt_outs, brand_id=sender.brand_id, sender=sender.number):
+            raise RequestRefused([OPTED_OUT])
         await self._outlook.refresh(sender.campaign_id)
         message = self._made(context, draft, sender)
         if not sender.paused:  # else nobody knows when it leaves, and nobody stands behind it
@@ -197,19 +214,32 @@ class Drafting:
             found = await get_originals(tx, tenant_id, sorted(ids))
         return {id_: one.kind if one.file_id else None for id_, one in found.items()}
 
+    async def _opt_outs(
+        self, tenant_id: str, recipients: Collection[str]
+    ) -> Mapping[str, Sequence[OptOut]]:
+        """Return the opt-outs that stand, by recipient; numbers that were erased are known too."""
+        named = {hash_: number for number in recipients for hash_ in self._numbers.all_of(number)}
+        async with self._database.read() as tx:
+            rows = await standing_opt_outs(tx, tenant_id, named)
+        found: dict[str, list[OptOut]] = {}
+        for row in rows:
+            found.setdefault(named[row.recipient_hash], []).append(row.opt_out)
+        return found
+
     async def _heard_from(
         self, tenant_id: str, requests: Sequence[MessageRequest], pools: Collection[str]
     ) -> dict[str, str]:
-        numbers = [
-            parse_recipient(request.to, fictional_allowed=True)
-            for request in requests
-            if request.from_ in pools
-        ]
-        recipients = {number.e164 for number in numbers if not isinstance(number, Refusal)}
+        recipients = _recipients([request for request in requests if request.from_ in pools])
         if not recipients:
             return {}
         async with self._database.read() as tx:
             return dict(await heard_from(tx, tenant_id, sorted(recipients)))
+
+
+def _recipients(requests: Sequence[MessageRequest]) -> set[str]:
+    """Return to whom requests are, as far as they say so in a way that is a number."""
+    numbers = [parse_recipient(request.to, fictional_allowed=True) for request in requests]
+    return {number.e164 for number in numbers if not isinstance(number, Refusal)}
 
 
 def _own(context: Context) -> Collection[str]:

@@ -21,7 +21,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from wirephoto.domain.daily_cap import DailyCap
 from wirephoto.domain.message import Message
 from wirephoto.storage.database import Database, Transaction, rows_json
-from wirephoto.storage.schema import brands, campaigns, contacts, messages
+from wirephoto.storage.schema import brands, campaigns, messages
+from wirephoto.storage.schema_recipients import contacts
 from wirephoto.storage.schema_senders import brand_days
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.types import Instant

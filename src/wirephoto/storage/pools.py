@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.storage.database import Transaction, is_storable
-from wirephoto.storage.schema import contacts
+from wirephoto.storage.schema_recipients import contacts
 from wirephoto.storage.schema_senders import pool_senders, pools
 from wirephoto.storage.tenancy import across_tenants
 

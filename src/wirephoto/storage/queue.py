@@ -13,12 +13,14 @@ from sqlalchemy import (
     bindparam,
     case,
     literal,
+    not_,
     select,
     update,
 )
 
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Priority
 from wirephoto.storage.database import Database, Transaction, rows_json
+from wirephoto.storage.opt_outs import is_silenced
 from wirephoto.storage.rows import message_columns, read_attempt, read_message
 from wirephoto.storage.schema import EXPIRING, attempts, messages
 from wirephoto.storage.tenancy import across_tenants
@@ -36,7 +38,8 @@ async def claim_messages(
 ) -> list[Message]:
     """Claim messages with a slot each; nobody else can get them until `lease_until`.
 
-    What is no longer queued, or has expired, is left out, and its slot is forfeited.
+    What is no longer queued, has expired, or is to somebody who has opted out is left out, and its
+    slot is forfeited.
     """
     instant = tx.database.instant
     claimed = await tx.execute(
@@ -62,6 +65,7 @@ def _claim(database: Database) -> Executable:
             messages.c.id == incoming.c.id,
             is_state(messages.c.state, MessageState.QUEUED),
             messages.c.expires_at > now,
+            not_(is_silenced(messages)),
         )
         .values(
             state=MessageState.CLAIMED.value,

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     SmallInteger,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -24,6 +23,8 @@ from wirephoto.storage.types import Instant, Json, Sequence
 
 DEFAULT_TENANT = "tnt_default"
 DEFAULT_BRAND = "brd_default"
+UNNAMED_BRAND = "default"
+"""The name of a brand that nobody has named yet: nothing to show to people."""
 DEFAULT_ACCOUNT = "acc_default"
 DEFAULT_CAMPAIGN = "cmp_default"
 
@@ -47,6 +48,7 @@ schema_version = Table(
     metadata,
     Column("only_row", SmallInteger, primary_key=True, autoincrement=False),
     Column("code_revision_min", Integer, nullable=False),
+    Column("hash_key", Text),  # of this installation, where the settings have none
 )
 """The oldest code revision that may use this schema (`migrations.CODE_REVISION`)."""
 tenants = Table(
@@ -138,37 +140,6 @@ api_keys = Table(
     Column("revoked_at", Instant),
 )
 
-contacts = Table(
-    "contacts",
-    metadata,
-    Column("brand_id", Text, ForeignKey("brands.id"), primary_key=True),
-    Column("recipient", Text, primary_key=True),
-    tenant_column(),
-    Column("first_out_at", Instant),
-    Column("last_out_at", Instant),
-    Column("first_in_at", Instant),
-    Column("last_in_at", Instant),
-    Column("network_code", Text),
-    Column("zone", Text),
-    Column("state", String(2)),
-    Column("last_sender", Text),
-)
-
-opt_outs = Table(
-    "opt_outs",
-    metadata,
-    Column("id", Text, primary_key=True),
-    tenant_column(),
-    Column("brand_id", Text, ForeignKey("brands.id"), nullable=False),
-    Column("recipient", Text),
-    Column("recipient_hash", Text, nullable=False),  # survives the erasure of the number
-    Column("reason", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("ended_at", Instant),
-    Index(None, "brand_id", "recipient_hash"),
-)
-
 messages = Table(
     "messages",
     metadata,
@@ -209,6 +180,7 @@ messages = Table(
     Column("weight", SmallInteger, nullable=False, server_default=text("1")),  # slots it takes
     Column("ordered", Boolean, nullable=False, server_default=text("false")),
     Column("expected_at", Instant),
+    Column("answer", Text),  # what of a reply it answers, whoever has opted out
     Index(None, "tenant_id", "recipient", "id"),
 )
 
@@ -366,23 +338,6 @@ Index(
     webhooks.c.seq,
     sqlite_where=text("applied_at IS NULL"),
     postgresql_where=text("applied_at IS NULL"),
-)
-
-inbound_messages = Table(
-    "inbound_messages",
-    metadata,
-    Column("id", Text, primary_key=True),
-    tenant_column(),
-    Column("provider_message_id", Text, nullable=False, unique=True),
-    Column("sender", Text),
-    Column("recipient", Text, nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("text", Text),
-    Column("media", Json, nullable=False),
-    Column("network_code", Text),
-    Column("sent_at", Instant, nullable=False),
-    Column("received_at", Instant, nullable=False),
-    Index(None, "tenant_id", "sender", "id"),
 )
 
 audit = Table(

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.outcome import InboundMedia
 from wirephoto.storage.database import Database, Transaction, is_storable, rows_json
-from wirephoto.storage.schema import inbound_messages, webhooks
+from wirephoto.storage.schema import webhooks
+from wirephoto.storage.schema_recipients import inbound_messages
 from wirephoto.storage.tenancy import across_tenants
 
 WEBHOOK_STORED = "webhook"
@@ -48,6 +49,12 @@ class InboundMessage:
     network_code: str | None
     sent_at: datetime
     received_at: datetime
+    reply: str | None = None
+    """The kind of reply that it is."""
+    outcome: str | None = None
+    """What followed from it."""
+    flagged: bool = False
+    """A human should read it."""
 
 
 async def store_webhooks(tx: Transaction, rows: Sequence[Webhook]) -> list[bool]:
@@ -144,6 +151,15 @@ async def count_failed_try(tx: Transaction, seq: int) -> int:
     )
     tries: int = counted.scalar_one()
     return tries
+
+
+@across_tenants("the provider's ids are unique over all tenants")
+async def is_known_inbound(tx: Transaction, provider_message_id: str) -> bool:
+    """Tell whether an inbound message is stored already."""
+    query = select(inbound_messages.c.id).where(
+        inbound_messages.c.provider_message_id == provider_message_id
+    )
+    return (await tx.execute(query)).one_or_none() is not None
 
 
 async def insert_inbound(tx: Transaction, message: InboundMessage) -> bool:

@@ -1,0 +1,39 @@
+"""Settings of who may be written to, and how people who write back are answered."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+from pydantic_settings import BaseSettings
+
+from wirephoto.config import values
+from wirephoto.config.declaring import setting
+
+
+class ComplianceSettings(BaseSettings):
+    """The part of the settings that `docs/opt-outs.md` explains."""
+
+    brand: str | None = setting(
+        "WIREPHOTO_BRAND",
+        None,
+        "The name by which people know you, in answers to STOP, START and HELP; without it nobody"
+        " is answered",
+        max_length=40,
+    )
+    contact: str = setting(
+        "WIREPHOTO_CONTACT",
+        "",
+        "An address, a number or a page for people, in the answer to HELP",
+        max_length=40,
+    )
+    opt_out_scope: Literal["sender", "brand", "tenant"] = setting(
+        "WIREPHOTO_OPT_OUT_SCOPE",
+        "brand",
+        "How far a STOP reaches: the sender that it was sent to, all of its brand, or everything",
+    )
+    answerers: Annotated[Mapping[str, str], BeforeValidator(values.answerers)] = setting(
+        "WIREPHOTO_ANSWERERS",
+        {},
+        "Who answers STOP, START and HELP, where not as [opt-outs.md](opt-outs.md) says: a"
+        " comma list such as `10dlc=provider`",
+    )

@@ -1,0 +1,76 @@
+"""Opt-outs with scopes, answers to replies, and what replies were taken for."""
+
+import secrets
+
+import sqlalchemy as sa
+from alembic import op
+
+from wirephoto.storage import types
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+CODE_REVISION_MIN = 5
+"""Older code sends to people who have opted out."""
+STANDING = sa.text("ended_at IS NULL")
+
+
+def upgrade() -> None:
+    """Add columns and indexes; code of earlier revisions must not go on beside them."""
+    _opt_outs()
+    _replies()
+    versions = sa.table(
+        "schema_version", sa.column("code_revision_min", sa.Integer()), sa.column("hash_key")
+    )
+    op.add_column("schema_version", sa.Column("hash_key", sa.Text(), nullable=True))
+    op.execute(
+        versions.update().values(
+            code_revision_min=CODE_REVISION_MIN, hash_key=secrets.token_urlsafe(32)
+        )
+    )
+
+
+def _opt_outs() -> None:
+    for column in (
+        sa.Column("scope", sa.Text(), server_default=sa.text("'brand'"), nullable=False),
+        sa.Column("sender", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("provider_message_id", sa.Text(), nullable=True),
+        sa.Column("said_at", types.Instant(), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+    ):
+        op.add_column("opt_outs", column)
+    op.drop_index(op.f("ix_opt_outs_brand_id_recipient_hash"), table_name="opt_outs")
+    for name, columns, unique in (
+        ("uq_opt_outs_provider_message_id", ["provider_message_id"], True),
+        ("ix_opt_outs_tenant_id_recipient_hash", ["tenant_id", "recipient_hash"], False),
+        ("ix_opt_outs_tenant_id_id", ["tenant_id", "id"], False),
+    ):
+        op.create_index(op.f(name), "opt_outs", columns, unique=unique)
+    op.create_index(
+        "ix_opt_outs_standing",
+        "opt_outs",
+        ["recipient"],
+        sqlite_where=STANDING,
+        postgresql_where=STANDING,
+    )
+    op.create_index(
+        "uq_opt_outs_standing",
+        "opt_outs",
+        ["tenant_id", "brand_id", "recipient_hash", "scope", "sender", "source"],
+        unique=True,
+        sqlite_where=STANDING,
+        postgresql_where=STANDING,
+    )
+
+
+def _replies() -> None:
+    op.add_column("contacts", sa.Column("answered_at", types.Json, nullable=True))
+    op.add_column("messages", sa.Column("answer", sa.Text(), nullable=True))
+    op.add_column("inbound_messages", sa.Column("reply", sa.Text(), nullable=True))
+    op.add_column("inbound_messages", sa.Column("outcome", sa.Text(), nullable=True))
+    op.add_column(
+        "inbound_messages",
+        sa.Column("flagged", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
