@@ -20,7 +20,9 @@ from wirephoto.api.app import create_app
 from wirephoto.api.auth import Keys
 from wirephoto.api.services import MediaServices, Services, WebhookSettings
 from wirephoto.clock import Clock
+from wirephoto.domain.consent import ConsentPolicy
 from wirephoto.domain.daily_cap import CapRules
+from wirephoto.domain.marketing import MarketingRules
 from wirephoto.domain.message import Category
 from wirephoto.domain.request import RequestRules
 from wirephoto.engine.drafting import Drafting
@@ -69,6 +71,7 @@ def make_app(
         numbers=NUMBERS,
         outlook=outlook,
         rules=replace(RULES, hosts_media=media is not None),
+        marketing=MarketingRules(),
         media_is_prepared=media_is_prepared,
     )
     return create_app(
@@ -81,6 +84,7 @@ def make_app(
             drafting=drafting,
             directory=directory,
             numbers=NUMBERS,
+            consent_policy=ConsentPolicy(),
             replies=make_replies(database, commits, directory, ids),
             submissions=Submissions(commits=commits, clock=clock, ids=ids, drafting=drafting),
             webhooks=WebhookSettings(DEFAULT_ACCOUNT, DEFAULT_TENANT, **webhooks),

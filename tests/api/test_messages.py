@@ -37,6 +37,7 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "category": "transactional",
         "priority": "normal",
         "ordered": False,
+        "allowed_by": {"consent": "implied"},
         "reference": "order-7",
         "metadata": {},
         **dict.fromkeys(("hold_reason", "reason", "detail", "message_uuid")),

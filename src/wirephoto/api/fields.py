@@ -21,6 +21,23 @@ _MESSAGE_REQUEST = {
     "media_profile": "`fast` keeps all attachments together small, where time matters.",
     "preflight": "Answer only when its media is ready (202) or refused (422), or after a wait.",
 }
+_CONSENT = {
+    "recipient": "The number, in any usual spelling.",
+    "consent_class": "What they consented to.",
+    "method": "How they did.",
+    "given_at": "When (RFC 3339, in the zone in which it was given).",
+    "sender": "One of your senders: its brand is meant.",
+    "brand_id": "The brand; may be left out where there is only one.",
+    "disclosure": "What they were told, or its hash; a form's advertising needs it.",
+    "disclosure_version": "Which version of it.",
+    "page_url": "The form's address.",
+    "ip": "Where they were on the internet.",
+    "user_agent": "Which browser they used.",
+    "inbound_id": "The reply that was the consent.",
+    "expires_at": "Until when it counts.",
+    "zone": "Where they live: an IANA zone.",
+    "state": "Where they live: a state's two letters.",
+}
 _PAGE_CURSOR = "Hand it in as `cursor` for the next page; null on the last."
 
 FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -63,6 +80,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "category": "What it is for.",
             "priority": "Who goes first within a campaign.",
             "ordered": "It leaves after all earlier ordered messages to its recipient.",
+            "allowed_by": "Which consent allows it, or why it needs none.",
             "reference": "Your own name for it.",
             "metadata": "Your own labels.",
             "hold_reason": "Why it waits, while it is queued; null where nothing holds it.",
@@ -166,6 +184,45 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "OptOutSource": {
             OWN: "`reply` (they said so), `receipt` (the provider did), `operator` or `import`."
         },
+        "ConsentRequest": _CONSENT,
+        "ConsentsRequest": {"consents": "1 to 1,000 of them."},
+        "RevokeRequest": {
+            "recipient": "The number, in any usual spelling.",
+            "sender": "One of your senders: its brand is meant.",
+            "brand_id": "The brand; may be left out where there is only one.",
+            "consent_class": "Only consents of this class; else all.",
+        },
+        "ConsentView": _CONSENT
+        | {
+            "id": "The consent's id.",
+            "recipient": "The number; null once it was erased.",
+            "brand_id": "The brand that they consented to hear from.",
+            "offset_minutes": "The offset from UTC in which the time was given.",
+            "imported_by": "Who imported it.",
+            "created_at": "When it was recorded.",
+        },
+        "ConsentPage": {"consents": "The consents.", "next_cursor": _PAGE_CURSOR},
+        "Recorded": {"consents": "The consents, in the order of the request."},
+        "VerdictView": {
+            "category": "What the message is for.",
+            "allowed": "It may go.",
+            "reason": "Why.",
+            "consent_id": "The consent that allows it.",
+            "warned": "No record allows it, but the settings let it pass.",
+        },
+        "StandingView": {
+            "brand_id": "The brand.",
+            "verdicts": "What the records allow, by category.",
+            "revoked_at": "When consents were last taken back.",
+        },
+        "StandingList": {"standing": "By brand; none where there are no records."},
+        "Revoked": {"blocked": "Messages that waited and needed a consent."},
+        "ConsentImport": {"rows": "Consents of the file."},
+        "ConsentClass": {
+            OWN: "`marketing` (advertising; serves for the other) or `informational`."
+        },
+        "ConsentMethod": {OWN: "How they consented."},
+        "ConsentReason": {OWN: "Why a message is allowed or not."},
         "StopView": {
             "reason": "Why, for machines; `paused` where somebody paused it.",
             "detail": "Why, in a sentence for people.",

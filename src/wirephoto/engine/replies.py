@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from wirephoto.domain.consent import Consent, ConsentClass, ConsentMethod, Revocation
 from wirephoto.domain.event import message_event
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.message import Attempt, Category, Message, MessageState, Priority
@@ -30,6 +31,12 @@ from wirephoto.engine.senders import SenderDirectory
 from wirephoto.ids import Ids
 from wirephoto.storage.acceptance import Acceptance, Entry, accept
 from wirephoto.storage.batch import GroupCommit
+from wirephoto.storage.consents import (
+    StoredConsent,
+    StoredRevocation,
+    insert_consents,
+    insert_revocations,
+)
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.opt_outs import (
     StoredOptOut,
@@ -227,8 +234,40 @@ class Replies:
         if lifted:
             await end_opt_outs(tx, message.tenant_id, lifted, by="reply", now=message.received_at)
             _log.info(LogEvent.OPTED_IN, opt_outs=lifted)
+        await self._record(tx, decision, message, sender)
         if decision.answer:
             await self._answer(tx, decision.answer, message, sender)
+
+    async def _record(
+        self, tx: Transaction, decision: Decision, message: InboundMessage, sender: Sender
+    ) -> None:
+        """Add to the records what a reply says of consents: STOP ends them all, START gives one."""
+        now = message.received_at
+        assert message.sender, "whoever is answered has a number"
+        hash_ = self._numbers.of(message.sender)
+        if decision.reason == "opted_out":
+            row = StoredRevocation(
+                id=self._ids.new("rev", now),
+                tenant_id=sender.tenant_id,
+                brand_id=sender.brand_id,
+                recipient=message.sender,
+                recipient_hash=hash_,
+                revocation=Revocation(now),
+                source="reply",
+                created_at=now,
+            )
+            await insert_revocations(tx, [row])
+        elif decision.opts_in:
+            consent = Consent(
+                id=self._ids.new("con", now),
+                recipient=message.sender,
+                brand_id=sender.brand_id,
+                consent_class=ConsentClass.MARKETING,
+                method=ConsentMethod.KEYWORD,
+                given_at=now,
+                inbound_id=message.id,
+            )
+            await insert_consents(tx, [StoredConsent(sender.tenant_id, hash_, consent, now)])
 
     async def _answer(
         self, tx: Transaction, answer: Answer, message: InboundMessage, sender: Sender

@@ -10,7 +10,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.selectable import Subquery
 
 from wirephoto.domain.event import Event
-from wirephoto.domain.message import Attempt, Message, MessageState
+from wirephoto.domain.message import WAITING, Attempt, Message, MessageState
 from wirephoto.storage.database import (
     Database,
     Statement,
@@ -48,7 +48,7 @@ from wirephoto.storage.rows import (
     read_event,
     read_message,
 )
-from wirephoto.storage.schema import attempts, events, messages
+from wirephoto.storage.schema import attempts, campaigns, events, messages
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.types import is_state
 
@@ -337,3 +337,22 @@ async def lock_messages(tx: Transaction, ids: Sequence[str]) -> dict[str, Messag
         .with_for_update(key_share=True)
     )
     return {row.id: read_message(row) for row in await tx.execute(query)}
+
+
+async def lock_waiting(
+    tx: Transaction, tenant_id: str, recipient: str, brand_id: str
+) -> list[Message]:
+    """Return what waits for a recipient from a brand, locked in the order of the ids."""
+    of_brand = select(campaigns.c.id).where(campaigns.c.brand_id == brand_id)
+    query = (
+        select(*message_columns())
+        .where(
+            messages.c.tenant_id == tenant_id,
+            messages.c.recipient == recipient,
+            or_(*[is_state(messages.c.state, state) for state in sorted(WAITING)]),
+            messages.c.campaign_id.in_(of_brand),
+        )
+        .order_by(messages.c.id)
+        .with_for_update(key_share=True)
+    )
+    return [read_message(row) for row in await tx.execute(query)]
