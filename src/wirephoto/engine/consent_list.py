@@ -16,11 +16,11 @@ from wirephoto.domain.consent import (
     consent_faults,
     judge_consent,
 )
-from wirephoto.domain.event import message_event
 from wirephoto.domain.keyed_hash import NumberHash
-from wirephoto.domain.message import Category, MessageState
+from wirephoto.domain.message import Category
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
 from wirephoto.domain.place import valid_state, valid_zone
+from wirephoto.engine.blocking import block_revoked
 from wirephoto.engine.csv_rows import read_csv
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
@@ -36,7 +36,6 @@ from wirephoto.storage.consents import (
     load_records,
 )
 from wirephoto.storage.database import Database, Transaction
-from wirephoto.storage.messages import Transition, lock_waiting, record_transitions
 from wirephoto.storage.schema import DEFAULT_BRAND
 from wirephoto.storage.senders import Sender
 
@@ -59,7 +58,6 @@ COLUMNS = (
     "state",
 )
 """What an import reads of each row, and an export writes."""
-REVOKED = "consent_revoked"
 _CHUNK = 500
 
 
@@ -207,29 +205,8 @@ class ConsentList:
         async with self._database.transaction() as tx:
             await insert_revocations(tx, [row])
             await self._audit(tx, "consent.revoke", row.id, {"hash": row.recipient_hash})
-            return await self._block(tx, number, brand)
-
-    async def _block(self, tx: Transaction, number: str, brand_id: str) -> int:
-        """End what waits for a recipient and is no longer allowed; return how much that is."""
-        now = self._clock.now()
-        hashes = self._numbers.all_of(number)
-        found = await load_records(tx, self._tenant_id, hashes)
-        of_brand = [records for (brand, _), records in found.items() if brand == brand_id]
-        records = Records(
-            [one for each in of_brand for one in each.consents],
-            [one for each in of_brand for one in each.revocations],
-        )
-        moves = []
-        for message in await lock_waiting(tx, self._tenant_id, number, brand_id):
-            if self._judge(message.category, records, now).allowed or message.answer:
-                continue
-            detail = "The recipient has taken back the consent that it needs."
-            blocked = message.move_to(MessageState.BLOCKED, now, reason=REVOKED, detail=detail)
-            event = message_event(self._ids.new("evt", now), blocked)
-            moves.append(Transition(blocked, event=event))
-        recorded = await record_transitions(tx, moves)
-        assert all(recorded), "the messages are locked"
-        return len(moves)
+            whom = [(self._tenant_id, number)]
+            return len(await block_revoked(tx, whom, ids=self._ids, now=now))
 
     def _judge(self, category: Category, records: Records, now: datetime) -> ConsentVerdict:
         return judge_consent(

@@ -8,8 +8,8 @@ from wirephoto.clock import Clock
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOut, OptOutScope, OptOutSource
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
+from wirephoto.engine.blocking import block_silenced
 from wirephoto.engine.csv_rows import read_csv
-from wirephoto.engine.opt_outs import block_silenced
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids

@@ -5,11 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import ColumnElement, FromClause, Row, and_, bindparam, exists, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wirephoto.domain.consent import Consent, ConsentClass, ConsentMethod, Revocation
+from wirephoto.domain.consent import (
+    Consent,
+    ConsentClass,
+    ConsentMethod,
+    Revocation,
+    consent_needed,
+)
+from wirephoto.domain.message import Category
 from wirephoto.storage.database import Transaction, is_storable
+from wirephoto.storage.schema import campaigns
 from wirephoto.storage.schema_consents import consents, revocations
 from wirephoto.storage.schema_recipients import contacts
 
@@ -102,6 +110,49 @@ async def load_records(
                 kind = row.consent_class and ConsentClass(row.consent_class)
                 records.revocations.append(Revocation(row.revoked_at, kind))
     return found
+
+
+def is_revoked(message: FromClause) -> ColumnElement[bool]:
+    """Return the condition that a message's recipient took back the consent that it needs.
+
+    As `judge_consent` says: a revocation of that class, or of all, is the last word unless
+    something that could serve was given after it. An answer to a reply needs none.
+    """
+    ended = [
+        and_(message.c.category == category.value, _is_last_word(message, needed))
+        for category in Category
+        if (needed := consent_needed(category))
+    ]
+    return and_(message.c.answer.is_(None), or_(*ended))
+
+
+def _is_last_word(message: FromClause, needed: ConsentClass) -> ColumnElement[bool]:
+    serving = sorted({needed.value, ConsentClass.MARKETING.value})
+    later = exists().where(
+        consents.c.recipient_hash == revocations.c.recipient_hash,
+        consents.c.tenant_id == revocations.c.tenant_id,
+        consents.c.brand_id == revocations.c.brand_id,
+        consents.c.consent_class.in_(serving),
+        consents.c.given_at > revocations.c.revoked_at,
+    )
+    brand_id = (
+        select(campaigns.c.brand_id)
+        .where(campaigns.c.id == message.c.campaign_id)
+        .correlate(message)
+        .scalar_subquery()
+    )
+    of_class = revocations.c.consent_class
+    return (
+        exists()
+        .where(
+            revocations.c.recipient == message.c.recipient,
+            revocations.c.tenant_id == message.c.tenant_id,
+            revocations.c.brand_id == brand_id,
+            or_(of_class.is_(None), of_class == needed.value),
+            ~later,
+        )
+        .correlate(message)
+    )
 
 
 async def list_consents(

@@ -10,7 +10,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.selectable import Subquery
 
 from wirephoto.domain.event import Event
-from wirephoto.domain.message import WAITING, Attempt, Message, MessageState
+from wirephoto.domain.message import Attempt, Message, MessageState
+from wirephoto.storage.consents import is_revoked
 from wirephoto.storage.database import (
     Database,
     Statement,
@@ -48,7 +49,7 @@ from wirephoto.storage.rows import (
     read_event,
     read_message,
 )
-from wirephoto.storage.schema import attempts, campaigns, events, messages
+from wirephoto.storage.schema import attempts, events, messages
 from wirephoto.storage.tenancy import across_tenants
 from wirephoto.storage.types import is_state
 
@@ -95,7 +96,8 @@ async def begin_sending(tx: Transaction, rows: Sequence[Transition]) -> list[boo
     """Record moves from `claimed` to `sending` with their attempts; tell which were.
 
     This is the last check, and its commit is the moment a message leaves (DESIGN, rule 8): one
-    that has expired, whose window has closed, or whose recipient has opted out, does not go.
+    that has expired, whose window has closed, or whose recipient has opted out or taken back the
+    consent that it needs, does not go.
     """
     return await _record(tx, rows, _move_to_sending, BEGUN_FIELDS)
 
@@ -185,6 +187,7 @@ def _move_to_sending(database: Database) -> Executable:
         messages.c.expires_at > incoming.c.updated_at,
         or_(window_closes_at.is_(None), window_closes_at > incoming.c.updated_at),
         not_(is_silenced(messages)),
+        not_(is_revoked(messages)),
     )
 
 
@@ -337,22 +340,3 @@ async def lock_messages(tx: Transaction, ids: Sequence[str]) -> dict[str, Messag
         .with_for_update(key_share=True)
     )
     return {row.id: read_message(row) for row in await tx.execute(query)}
-
-
-async def lock_waiting(
-    tx: Transaction, tenant_id: str, recipient: str, brand_id: str
-) -> list[Message]:
-    """Return what waits for a recipient from a brand, locked in the order of the ids."""
-    of_brand = select(campaigns.c.id).where(campaigns.c.brand_id == brand_id)
-    query = (
-        select(*message_columns())
-        .where(
-            messages.c.tenant_id == tenant_id,
-            messages.c.recipient == recipient,
-            or_(*[is_state(messages.c.state, state) for state in sorted(WAITING)]),
-            messages.c.campaign_id.in_(of_brand),
-        )
-        .order_by(messages.c.id)
-        .with_for_update(key_share=True)
-    )
-    return [read_message(row) for row in await tx.execute(query)]

@@ -46,4 +46,5 @@ revocations = Table(
     Column("source", Text, nullable=False),  # `reply`, or who was told
     Column("created_at", Instant, nullable=False),
     Index(None, "tenant_id", "recipient_hash"),
+    Index(None, "recipient"),  # for the last look before a message leaves
 )

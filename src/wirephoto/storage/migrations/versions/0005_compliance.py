@@ -119,6 +119,8 @@ def _consents() -> None:
     for table in ("consents", "consent_revocations"):
         name = f"ix_{table}_tenant_id_recipient_hash"
         op.create_index(op.f(name), table, ["tenant_id", "recipient_hash"])
+    recipient = "ix_consent_revocations_recipient"
+    op.create_index(op.f(recipient), "consent_revocations", ["recipient"])
     op.add_column("messages", sa.Column("allowed_by", types.Json, nullable=True))
     op.add_column("contacts", sa.Column("wording_at", types.Instant(), nullable=True))
 
