@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from wirephoto.clock import Clock
@@ -35,7 +35,7 @@ from wirephoto.storage.consents import (
     list_consents,
     load_records,
 )
-from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.database import Database, Transaction, is_storable
 from wirephoto.storage.schema import DEFAULT_BRAND
 from wirephoto.storage.senders import Sender
 
@@ -58,6 +58,7 @@ COLUMNS = (
     "state",
 )
 """What an import reads of each row, and an export writes."""
+_TEXTS = ("disclosure", "disclosure_version", "page_url", "ip", "user_agent", "inbound_id")
 _CHUNK = 500
 
 
@@ -228,13 +229,11 @@ class ConsentList:
             brand_id=brand_id,
             imported_by=imported_by,
             offset_minutes=int(offset.total_seconds() // 60) if offset else 0,
-            **{name: getattr(wanted, name) for name in names},
+            **{name: getattr(wanted, name) for name in names - {"state"}},
+            state=wanted.state.upper() if wanted.state else None,
         )
         faults += [Fault(field, "invalid", why) for field, why in consent_faults(consent, now)]
-        faults += _place_faults(consent)
-        for name in ("disclosure", "disclosure_version", "page_url", "ip", "user_agent"):
-            if len(getattr(consent, name) or "") > TEXT_CHARS_MAX:
-                faults.append(Fault(name, "too_long", f"At most {TEXT_CHARS_MAX} characters."))
+        faults += [*_place_faults(consent), *_text_faults(consent)]
         if len(faults) > known:
             return None
         return StoredConsent(self._tenant_id, self._numbers.of(number), consent, now)
@@ -267,8 +266,14 @@ class ConsentList:
 
 
 def as_cells(row: StoredConsent) -> tuple[str, ...]:
-    """Return a consent's cells under `COLUMNS`; an erased number's cell is empty."""
-    return tuple(_cell(getattr(row.consent, name, None)) for name in COLUMNS)
+    """Return a consent's cells under `COLUMNS`; an erased number's cell is empty.
+
+    When it was given is told by the clock of its source: an import keeps that.
+    """
+    consent = row.consent
+    source = timezone(timedelta(minutes=consent.offset_minutes))
+    told = replace(consent, given_at=consent.given_at.astimezone(source))
+    return tuple(_cell(getattr(told, name, None)) for name in COLUMNS)
 
 
 def _cell(value: Any) -> str:
@@ -332,6 +337,15 @@ def _brand(
         message = "Name the sender, or the brand, that they consented to hear from."
         faults.append(Fault("sender", "required", message))
     return DEFAULT_BRAND
+
+
+def _text_faults(consent: Consent) -> Iterator[Fault]:
+    for name in _TEXTS:
+        text = getattr(consent, name) or ""
+        if len(text) > TEXT_CHARS_MAX:
+            yield Fault(name, "too_long", f"At most {TEXT_CHARS_MAX} characters.")
+        if not is_storable(text):
+            yield Fault(name, "null_character", "Text cannot hold the character U+0000.")
 
 
 def _place_faults(consent: Consent) -> Iterator[Fault]:
