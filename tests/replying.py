@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from tests.factories import NOW, RECIPIENT
+from wirephoto.domain.consent import Consent, ConsentClass, ConsentMethod
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOut, OptOutScope, OptOutSource
 from wirephoto.engine.replies import Replies, ReplySettings
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
+from wirephoto.storage.consents import StoredConsent
 from wirephoto.storage.database import Database
 from wirephoto.storage.opt_outs import StoredOptOut
 from wirephoto.storage.schema import DEFAULT_BRAND, DEFAULT_TENANT
@@ -45,3 +47,20 @@ def make_opt_out(
     opt_out = OptOut(**(fields | {name: changes.pop(name) for name in names}))
     row = StoredOptOut(id_, DEFAULT_TENANT, recipient, NUMBERS.of(recipient), opt_out, at)
     return replace(row, **changes)
+
+
+def make_consent(
+    recipient: str = RECIPIENT, *, tenant_id: str = DEFAULT_TENANT, **changes: Any
+) -> StoredConsent:
+    """Return a consent to advertising of the default brand, from a form, with `changes`."""
+    fields: dict[str, Any] = {
+        "id": "con_1",
+        "brand_id": DEFAULT_BRAND,
+        "consent_class": ConsentClass.MARKETING,
+        "method": ConsentMethod.WEB_FORM,
+        "given_at": NOW,
+        "disclosure": "You will get pictures of cats.",
+        "page_url": "https://shop.example.com/cats",
+    }
+    consent = Consent(recipient=recipient, **(fields | changes))
+    return StoredConsent(tenant_id, NUMBERS.of(recipient), consent, NOW)

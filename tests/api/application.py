@@ -20,7 +20,9 @@ from wirephoto.api.app import create_app
 from wirephoto.api.auth import Keys
 from wirephoto.api.services import MediaServices, Services, WebhookSettings
 from wirephoto.clock import Clock
+from wirephoto.domain.consent import ConsentPolicy
 from wirephoto.domain.daily_cap import CapRules
+from wirephoto.domain.marketing import MarketingRules
 from wirephoto.domain.message import Category
 from wirephoto.domain.request import RequestRules
 from wirephoto.engine.drafting import Drafting
@@ -53,6 +55,7 @@ def make_app(
     media_is_prepared: bool = False,
     media: MediaServices | None = None,
     sync_wait: timedelta = timedelta(0),
+    marketing: MarketingRules | None = None,
     **webhooks: Any,
 ) -> Litestar:
     """Return the application over a database; its first key is `KEY`, nothing dispatches.
@@ -69,6 +72,7 @@ def make_app(
         numbers=NUMBERS,
         outlook=outlook,
         rules=replace(RULES, hosts_media=media is not None),
+        marketing=marketing or MarketingRules(),
         media_is_prepared=media_is_prepared,
     )
     return create_app(
@@ -81,6 +85,7 @@ def make_app(
             drafting=drafting,
             directory=directory,
             numbers=NUMBERS,
+            consent_policy=ConsentPolicy(),
             replies=make_replies(database, commits, directory, ids),
             submissions=Submissions(commits=commits, clock=clock, ids=ids, drafting=drafting),
             webhooks=WebhookSettings(DEFAULT_ACCOUNT, DEFAULT_TENANT, **webhooks),

@@ -37,6 +37,7 @@ async def test_a_message_is_stored_before_it_is_accepted(client, database):
         "category": "transactional",
         "priority": "normal",
         "ordered": False,
+        "allowed_by": {"consent": "implied"},
         "reference": "order-7",
         "metadata": {},
         **dict.fromkeys(("hold_reason", "reason", "detail", "message_uuid")),
@@ -63,7 +64,7 @@ async def test_a_message_looks_the_same_when_it_is_looked_up(client):
         send_at="2026-03-04T12:00:00.123456-05:00",
         priority="urgent",
         ordered=True,
-        category="marketing",
+        category="conversational",
         **{"from": "+1 202-555-0100"},
     )
     accepted = (await client.post("/v1/messages", json=body)).json()

@@ -17,7 +17,8 @@ from tests.api.application import client_of, open_app
 from tests.api.compatibility import incompatibilities
 from tests.virtual_clock import VirtualClock
 from wirephoto import __version__
-from wirephoto.api.fields import FIELDS, OWN, PARAMETERS
+from wirephoto.api.fields import FIELDS, PARAMETERS
+from wirephoto.api.fields_people import OWN
 from wirephoto.api.messages import BatchMessage, BatchRequest
 from wirephoto.api.openapi import openapi_document
 from wirephoto.api.simple import SimpleRequest

@@ -78,6 +78,7 @@ def test_the_command_line_is_a_typer_application():
         "db",
         "audit",
         "campaigns",
+        "consents",
         "keys",
         "media",
         "opt-outs",

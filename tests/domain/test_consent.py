@@ -147,6 +147,8 @@ def test_a_form_counts_once_a_reply_confirms_it():
         ({}, []),
         ({"days_ago": -1}, ["given_at"]),
         ({"expires_at": NOW - 20 * DAY}, ["expires_at"]),
+        ({"days_ago": 36_526}, ["given_at"]),
+        ({"expires_at": NOW + 36_526 * DAY}, ["expires_at"]),
         ({"page_url": None}, ["page_url"]),
         ({"disclosure": ""}, ["disclosure"]),
         ({"disclosure": "", "consent_class": INFORMATIONAL}, []),

@@ -8,15 +8,17 @@ from sqlalchemy import select
 
 from tests.engine.stage import Stage, make_inbound, replies_on
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
-from tests.replying import NUMBERS, make_opt_out
+from tests.replying import NUMBERS, make_consent, make_opt_out
+from wirephoto.domain.consent import ConsentMethod, ConsentPolicy
 from wirephoto.domain.message import AttemptState, MessageState
 from wirephoto.domain.opt_out import Answerer, OptOutScope, OptOutSource
 from wirephoto.domain.outcome import Failure, FailureClass, Receipt, ReceiptState
 from wirephoto.domain.phone import SenderKind
 from wirephoto.engine.inbound import INBOUND
+from wirephoto.storage.consents import Records, insert_consents, load_records
 from wirephoto.storage.messages import MessageFilter, list_messages
 from wirephoto.storage.opt_outs import insert_opt_outs, list_opt_outs
-from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_TENANT, webhooks
+from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_BRAND, DEFAULT_TENANT, webhooks
 from wirephoto.storage.schema_recipients import inbound_messages
 from wirephoto.storage.senders import set_default_brand
 from wirephoto.storage.webhooks import Webhook
@@ -289,6 +291,42 @@ async def test_a_refusal_for_an_opt_out_is_one(phone, stage):
     [opt_out] = await phone.opt_outs()
     assert (opt_out.opt_out.source, opt_out.opt_out.reason) == (OptOutSource.RECEIPT, "1240")
     assert await stage.states([waiting]) == ["blocked"]
+
+
+async def records(stage: Stage):
+    async with stage.database.read() as tx:
+        found = await load_records(tx, DEFAULT_TENANT, [NUMBERS.of(RECIPIENT)])
+    return found.get((DEFAULT_BRAND, NUMBERS.of(RECIPIENT)), Records())
+
+
+async def test_a_yes_confirms_the_form_that_waits_for_it(stage):
+    """Anybody can type somebody else's number into a form; only its owner answers from it."""
+    phone = await phone_on(stage, consent=ConsentPolicy(double_opt_in=True))
+    await phone.says("YES")
+    assert await records(stage) == Records()
+    async with stage.database.transaction() as tx:
+        await insert_consents(tx, [make_consent()])
+
+    await phone.says("YES")
+
+    [form, reply] = (await records(stage)).consents
+    assert (form.method, reply.method) == (ConsentMethod.WEB_FORM, ConsentMethod.KEYWORD)
+    assert reply.inbound_id
+    assert [answer.answer for answer in await phone.answers()] == ["opt_in"]
+
+
+@pytest.mark.parametrize(("scope", "revoked"), [("brand", 1), ("tenant", 1), ("sender", 0)])
+async def test_a_stop_ends_consents_as_far_as_it_reaches(stage, scope, revoked):
+    """After it, only a new consent counts; a START is one."""
+    phone = await phone_on(stage, scope=OptOutScope(scope))
+
+    await phone.says("STOP")
+    await stage.advance(1)
+    await phone.says("START")
+
+    found = await records(stage)
+    assert len(found.revocations) == revoked
+    assert [consent.method for consent in found.consents] == [ConsentMethod.KEYWORD]
 
 
 async def test_what_is_no_message_is_stored_all_the_same(phone, stage):

@@ -14,6 +14,7 @@ from tests.factories import NOW, PICTURE, RECIPIENT, SENDER
 from tests.replying import NUMBERS
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.daily_cap import CapRules
+from wirephoto.domain.marketing import MarketingRules
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Category, Message, MessageState, Priority
 from wirephoto.domain.request import MediaRequest, MessageRequest, RequestRules
@@ -59,6 +60,7 @@ def make_submissions(stage: Stage, *, checked: bool = True) -> Submissions:
         numbers=NUMBERS,
         outlook=Outlook(stage.database, stage.clock, CapRules()),
         rules=RULES,
+        marketing=MarketingRules(),
         media_is_prepared=checked,
     )
     return Submissions(commits=stage.commits, clock=stage.clock, ids=stage.ids, drafting=drafting)

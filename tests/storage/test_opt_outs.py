@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from tests.factories import NOW, RECIPIENT, SENDER, make_message
 from tests.replying import NUMBERS, make_opt_out
-from tests.storage.writing import add_tenant, store
+from tests.storage.writing import store
 from wirephoto.domain.message import MessageState
 from wirephoto.domain.opt_out import OptOutScope, OptOutSource
 from wirephoto.storage.opt_outs import (
@@ -16,7 +16,6 @@ from wirephoto.storage.opt_outs import (
     insert_opt_outs,
     is_silenced,
     list_opt_outs,
-    lock_silenced,
     standing_opt_outs,
 )
 from wirephoto.storage.schema import DEFAULT_TENANT, messages
@@ -114,21 +113,6 @@ async def test_an_answer_to_a_reply_is_not_silenced(database):
     await insert(database, make_opt_out())
 
     assert not await silenced(database, message)
-
-
-async def test_what_waits_for_the_silenced_is_found_in_one_order(database):
-    """Two processes that block the same messages wait for each other, never both."""
-    waiting = [make_message(state=state) for state in (S.PREPARING, S.QUEUED, S.CLAIMED)]
-    gone = [make_message(state=state) for state in (S.SENDING, S.SUBMITTED, S.CANCELED)]
-    elsewhere = make_message(recipient="+12125550199")
-    theirs = make_message(tenant_id=await add_tenant(database))
-    await store(database, *waiting, *gone, elsewhere, theirs)
-    await insert(database, make_opt_out())
-
-    async with database.transaction() as tx:
-        found = await lock_silenced(tx, [(DEFAULT_TENANT, RECIPIENT)] * 2)
-
-    assert [message.id for message in found] == sorted(message.id for message in waiting)
 
 
 async def test_opt_outs_page_newest_first_and_by_number(database):

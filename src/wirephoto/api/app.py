@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler, route
 
 from wirephoto.api import (
     campaigns,
+    consents,
     doubts,
     events,
     forecasts,
@@ -55,6 +56,12 @@ _ROUTES = (
     opt_outs.lift,
     opt_outs.import_csv,
     opt_outs.export_csv,
+    consents.list_page,
+    consents.record,
+    consents.standing,
+    consents.revoke,
+    consents.import_csv,
+    consents.export_csv,
     media.upload,
     media.look_up,
     media.host,

@@ -74,6 +74,7 @@ def _message() -> dict[str, Any]:
         "category": "transactional",
         "priority": "normal",
         "ordered": False,
+        "allowed_by": {"consent": "implied"},
         "reference": "order-1042",
         "metadata": {},
         "hold_reason": None,

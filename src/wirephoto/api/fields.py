@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-OWN = ""
-"""The key under which a structure's own description stands, where its docstring is not for all."""
+from wirephoto.api.fields_people import OWN, PAGE_CURSOR, PEOPLE
 
 _MESSAGE_REQUEST = {
     "to": "The recipient: a US number in any usual spelling; it is kept as E.164.",
@@ -21,10 +20,10 @@ _MESSAGE_REQUEST = {
     "media_profile": "`fast` keeps all attachments together small, where time matters.",
     "preflight": "Answer only when its media is ready (202) or refused (422), or after a wait.",
 }
-_PAGE_CURSOR = "Hand it in as `cursor` for the next page; null on the last."
 
 FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
+    PEOPLE
+    | {
         "MessageRequest": _MESSAGE_REQUEST,
         "BatchMessage": _MESSAGE_REQUEST
         | {
@@ -63,6 +62,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "category": "What it is for.",
             "priority": "Who goes first within a campaign.",
             "ordered": "It leaves after all earlier ordered messages to its recipient.",
+            "allowed_by": "Which consent allows it, or why it needs none.",
             "reference": "Your own name for it.",
             "metadata": "Your own labels.",
             "hold_reason": "Why it waits, while it is queued; null where nothing holds it.",
@@ -118,7 +118,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "pause_reason": "Why, in their words.",
             "created_at": "When it became a sender.",
         },
-        "SenderList": {"senders": "The senders, by number.", "next_cursor": _PAGE_CURSOR},
+        "SenderList": {"senders": "The senders, by number.", "next_cursor": PAGE_CURSOR},
         "CampaignChange": {
             "rate": (
                 'Messages a second (4.5), a minute ("50/min"), or the name of a preset; 0.01 to 240'
@@ -141,31 +141,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "senders": "Its numbers.",
             "brand": "The brand that it is registered for.",
         },
-        "CampaignList": {"campaigns": "The campaigns, by id.", "next_cursor": _PAGE_CURSOR},
-        "OptOutRequest": {
-            "recipient": "The number, in any usual spelling.",
-            "reason": "Why, for people: 1 to 200 characters.",
-            "scope": "How far it reaches; by default all of yours, with a `sender` its brand.",
-            "sender": "One of your senders: it, or its brand, is meant.",
-        },
-        "OptOutView": {
-            "id": "The opt-out's id.",
-            "recipient": "The number; null once it was erased.",
-            "scope": "How far it reaches.",
-            "sender": "The sender that it is about, where the scope is one.",
-            "brand_id": "The brand that it was said to.",
-            "reason": "What was said, the code of the receipt, or why somebody added it.",
-            "source": "Where it comes from.",
-            "created_at": "Since when.",
-            "ended_at": "Until when; null while it stands.",
-            "ended_by": "`reply` where its recipient took it back, else the key that did.",
-        },
-        "OptOutPage": {"opt_outs": "The opt-outs.", "next_cursor": _PAGE_CURSOR},
-        "OptOutImport": {"rows": "Rows of the file.", "new": "Those that did not stand before."},
-        "OptOutScope": {OWN: "`sender`, `brand` (all senders of one) or `tenant` (all of yours)."},
-        "OptOutSource": {
-            OWN: "`reply` (they said so), `receipt` (the provider did), `operator` or `import`."
-        },
+        "CampaignList": {"campaigns": "The campaigns, by id.", "next_cursor": PAGE_CURSOR},
         "StopView": {
             "reason": "Why, for machines; `paused` where somebody paused it.",
             "detail": "Why, in a sentence for people.",
@@ -256,7 +232,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "MessageList": {
             "messages": "The messages, the newest first.",
-            "next_cursor": _PAGE_CURSOR,
+            "next_cursor": PAGE_CURSOR,
         },
         "BatchAnswer": {"results": "The results, in the order of the messages."},
         "BatchResult": {
@@ -269,7 +245,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Timeline": {
             "events": "What happened, in order.",
             "attempts": "Every try to submit it.",
-            "next_cursor": _PAGE_CURSOR,
+            "next_cursor": PAGE_CURSOR,
         },
         "EventView": {
             "id": "The event's id: `evt_` and 26 characters that sort by time.",
@@ -320,7 +296,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "InboundList": {
             "messages": "The messages, the newest first.",
-            "next_cursor": _PAGE_CURSOR,
+            "next_cursor": PAGE_CURSOR,
         },
         "InboundView": {
             "id": "The message's id: `inb_` and 26 characters that sort by time.",

@@ -21,7 +21,8 @@ from wirephoto import __version__
 from wirephoto.api.answers import JSON
 from wirephoto.api.auth import Requirement
 from wirephoto.api.examples import MESSAGE_ID, PATHS, example_of
-from wirephoto.api.fields import FIELDS, OWN, PARAMETERS
+from wirephoto.api.fields import FIELDS, PARAMETERS
+from wirephoto.api.fields_people import OWN
 from wirephoto.api.messages import BatchMessage
 from wirephoto.api.problems import CODES, HEADERS, MEDIA_TYPE, Problem
 from wirephoto.api.queries import AnyRequest

@@ -21,9 +21,9 @@ from wirephoto.api.queries import AnyRequest, check_query, is_id, page_cursor, p
 from wirephoto.api.services import services_of
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.opt_out import OptOutScope, OptOutSource
+from wirephoto.engine.csv_rows import BYTES_MAX
 from wirephoto.engine.opt_out_list import (
     EXPORTED,
-    IMPORT_BYTES_MAX,
     OptOutList,
     Wanted,
     as_cells,
@@ -150,7 +150,7 @@ async def lift(
 @post(
     "/v1/opt-outs/import",
     before_request=Requirement(Scope.MANAGE),
-    request_max_body_size=IMPORT_BYTES_MAX,
+    request_max_body_size=BYTES_MAX,
     status_code=200,
     operation_id="import_opt_outs",
     summary="Import opt-outs",
@@ -159,12 +159,8 @@ async def lift(
 )
 async def import_csv(request: AnyRequest) -> Response[Any]:
     """Store every row of a CSV, or none: `recipient`; at will `reason`, `scope` and `sender`."""
-    try:
-        text = (await request.body()).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        fault = Fault("body", "invalid", "The CSV is not UTF-8.")
-        raise RequestRefused([fault]) from error
-    rows, new = await opt_out_list_of(request).import_csv(io.StringIO(text, newline=""))
+    lines = csv_body(await request.body())
+    rows, new = await opt_out_list_of(request).import_csv(lines)
     return json_answer(OptOutImport(rows, new))
 
 
@@ -179,6 +175,19 @@ async def export_csv(request: AnyRequest) -> Stream:
     """Return every opt-out that stands, as a CSV that `import` takes."""
     check_query(request, ())
     return Stream(_lines(opt_out_list_of(request)), media_type=CSV)
+
+
+def csv_body(body: bytes) -> io.StringIO:
+    """Return the lines of a CSV, with the mark that spreadsheets put before it taken off.
+
+    Raises:
+        RequestRefused: it is not UTF-8.
+    """
+    try:
+        return io.StringIO(body.decode("utf-8-sig"), newline="")
+    except UnicodeDecodeError as error:
+        fault = Fault("body", "invalid", "The CSV is not UTF-8.")
+        raise RequestRefused([fault]) from error
 
 
 async def _lines(opt_outs: OptOutList) -> AsyncIterator[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from wirephoto.api.auth import Keys
     from wirephoto.clock import Clock
+    from wirephoto.domain.consent import ConsentPolicy
     from wirephoto.domain.keyed_hash import NumberHash
     from wirephoto.engine.drafting import Drafting
     from wirephoto.engine.library import Library
@@ -69,6 +70,7 @@ class Services:
     directory: SenderDirectory
     numbers: NumberHash
     replies: Replies
+    consent_policy: ConsentPolicy
     sync_wait: timedelta
     roles: frozenset[str]
     failing_duties: Callable[[], list[str]]

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from wirephoto.domain.event import Event
+from wirephoto.domain.marketing import WARNED
 from wirephoto.domain.media import Fitting, Form, Media, MediaKind
 from wirephoto.domain.message import Attempt, AttemptState, Category, Message, MessageState
 from wirephoto.storage.hosting import (
@@ -18,6 +19,7 @@ from wirephoto.storage.media import (
 )
 from wirephoto.storage.webhooks import InboundMessage
 
+NO_CONSENT = "No consent of the recipient is on record."
 TOO_LATE = (
     "What waits before it takes longer than the message may wait: it will probably expire. "
     "Raise the rate of its campaign, or `expires_at`."
@@ -102,6 +104,7 @@ class MessageView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
     category: Category
     priority: PriorityName
     ordered: bool
+    allowed_by: Mapping[str, str] | None
     reference: str | None
     metadata: Mapping[str, str]
     hold_reason: str | None
@@ -232,6 +235,7 @@ def message_view(message: Message) -> MessageView:
         category=message.category,
         priority=_PRIORITY_NAMES[message.priority],
         ordered=message.ordered,
+        allowed_by=message.allowed_by,
         reference=message.reference,
         metadata=message.metadata,
         hold_reason=message.hold_reason,
@@ -280,7 +284,10 @@ def media_detail(original: Original, renditions: Sequence[Rendition]) -> MediaDe
 def _warnings(message: Message) -> list[str]:
     """Return what may go wrong with a message that waits."""
     late = message.expected_at is not None and message.expected_at >= message.expires_at
-    return [TOO_LATE] if late and message.state.is_waiting else []
+    warnings = [TOO_LATE] if late and message.state.is_waiting else []
+    if (message.allowed_by or {}).get("warning") == WARNED:
+        warnings.append(NO_CONSENT)
+    return warnings
 
 
 def _media_view(media: Media) -> MediaView:

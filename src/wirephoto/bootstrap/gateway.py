@@ -180,6 +180,7 @@ class Gateway:
             numbers=self.numbers,
             outlook=self.outlook,
             rules=rules.request_rules(settings, hosts_media=self.media.converts),
+            marketing=rules.marketing_rules(settings),
             media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
         )
         return Services(
@@ -192,6 +193,7 @@ class Gateway:
             directory=self.directory,
             numbers=self.numbers,
             replies=self.replies,
+            consent_policy=rules.consent_policy(settings),
             submissions=Submissions(
                 commits=self.commits, clock=self.clock, ids=self._ids, drafting=drafting
             ),

@@ -4,12 +4,16 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from wirephoto.config import Settings
+from wirephoto.domain.consent import ConsentPolicy, WithoutConsent
 from wirephoto.domain.daily_cap import CAPPED_NETWORKS, CapRules
 from wirephoto.domain.doubt import Delivery, DoubtPolicy
+from wirephoto.domain.marketing import MarketingRules
 from wirephoto.domain.message import Category
 from wirephoto.domain.opt_out import Answerer, OptOutScope
+from wirephoto.domain.opt_out_wording import MONTHLY
 from wirephoto.domain.outcome import FailureClass
 from wirephoto.domain.phone import SenderKind, sender_kind
+from wirephoto.domain.reply_words import Language
 from wirephoto.domain.request import RequestRules
 from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 from wirephoto.engine.receipts import ReceiptRules
@@ -67,7 +71,24 @@ def reply_settings(settings: Settings) -> ReplySettings:
         scope=OptOutScope(settings.opt_out_scope),
         answerers={SenderKind(kind): Answerer(who) for kind, who in settings.answerers.items()},
         contact=settings.contact,
+        consent=consent_policy(settings),
     )
+
+
+def marketing_rules(settings: Settings) -> MarketingRules:
+    """Return what advertising must have."""
+    every = {"monthly": MONTHLY, "always": timedelta(0)}.get(settings.opt_out_wording)
+    return MarketingRules(
+        consent=consent_policy(settings),
+        wording=settings.opt_out_wording != "off",
+        every=every,
+        language=Language(settings.language),
+    )
+
+
+def consent_policy(settings: Settings) -> ConsentPolicy:
+    """Return which consents allow what."""
+    return ConsentPolicy(WithoutConsent(settings.without_consent), settings.double_opt_in)
 
 
 def first_sender(settings: Settings) -> Sender | None:

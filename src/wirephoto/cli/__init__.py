@@ -11,6 +11,7 @@ from wirephoto import __version__
 from wirephoto.cli import (
     audit,
     campaigns,
+    consents,
     database,
     demo,
     documents,
@@ -45,6 +46,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(media.app, name="media")
 app.add_typer(senders.app, name="senders")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(consents.app, name="consents")
 app.add_typer(opt_outs.app, name="opt-outs")
 
 

@@ -1,6 +1,7 @@
 """What the commands share that steer senders and campaigns."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,6 +12,7 @@ import typer
 from wirephoto.bootstrap import open_current
 from wirephoto.clock import SystemClock
 from wirephoto.config import load_settings
+from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.engine.operator import Operator
 from wirephoto.errors import RequestRefused
 from wirephoto.ids import Ids
@@ -69,3 +71,36 @@ def found(one: Done | None, name: str, kind: str) -> Done:
 def as_document(views: Sequence[msgspec.Struct]) -> str:
     """Return the JSON that the interface gives of each."""
     return msgspec.json.format(msgspec.json.encode(views), indent=2).decode()
+
+
+def phone_of(typed: str) -> str:
+    """Return a phone's number as stored.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    number = parse_recipient(typed, fictional_allowed=True)
+    if isinstance(number, Refusal):
+        raise typer.BadParameter(number.message, param_hint="TO")
+    return number.e164
+
+
+def read_lines(file: Path) -> list[str]:
+    """Return the lines of a file of text, or of standard input for `-`.
+
+    Raises:
+        BadParameter: it cannot be read.
+    """
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"cannot be read: {error}", param_hint="FILE") from error
+    return text.splitlines(keepends=True)
+
+
+def refused_rows(refused: RequestRefused) -> typer.Exit:
+    """Name each fault of a file that was to be imported; return the end of the command."""
+    for fault in refused.faults:
+        typer.echo(f"{fault.field}: {fault.message}", err=True)
+    typer.echo("Nothing was imported.", err=True)
+    return typer.Exit(1)

@@ -15,13 +15,20 @@ from rich.table import Table
 from wirephoto.api.opt_outs import opt_out_view
 from wirephoto.bootstrap import hash_key, open_current
 from wirephoto.cli.keys import LINE_CHARS_MAX, Json
-from wirephoto.cli.operating import LISTED_MAX, as_document, bad_parameter, found
+from wirephoto.cli.operating import (
+    LISTED_MAX,
+    as_document,
+    bad_parameter,
+    found,
+    phone_of,
+    read_lines,
+    refused_rows,
+)
 from wirephoto.cli.serve import EnvFile
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, load_settings
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOutScope
-from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.engine.opt_out_list import EXPORTED, OptOutList, Wanted, as_cells
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import RequestRefused
@@ -47,7 +54,7 @@ def list_(
 
     Example: wirephoto opt-outs list +12125550123 --ended
     """
-    number = None if recipient is None else _number(recipient)
+    number = None if recipient is None else phone_of(recipient)
     rows = _with_list(
         env_file, lambda opt_outs: opt_outs.page(recipient=number, ended=ended, limit=LISTED_MAX)
     )
@@ -114,20 +121,13 @@ def import_(
 
     Example: wirephoto opt-outs import list.csv --dry-run
     """
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"cannot be read: {error}", param_hint="FILE") from error
-    lines = text.splitlines(keepends=True)
+    lines = read_lines(file)
     try:
         rows, new = _with_list(
             env_file, lambda opt_outs: opt_outs.import_csv(lines, dry_run=dry_run), bare=True
         )
     except RequestRefused as refused:
-        for fault in refused.faults:
-            typer.echo(f"{fault.field}: {fault.message}", err=True)
-        typer.echo("Nothing was imported.", err=True)
-        raise typer.Exit(1) from refused
+        raise refused_rows(refused) from refused
     print(f"{rows:,} rows are good." if dry_run else f"{rows:,} rows, {new:,} of them new.")
 
 
@@ -147,13 +147,6 @@ def export(env_file: EnvFile = ENV_FILE) -> None:
             before_id = page[-1].id
 
     _with_list(env_file, write)
-
-
-def _number(typed: str) -> str:
-    number = parse_recipient(typed, fictional_allowed=True)
-    if isinstance(number, Refusal):
-        raise typer.BadParameter(number.message, param_hint="TO")
-    return number.e164
 
 
 def _with_list(

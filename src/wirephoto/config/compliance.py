@@ -11,7 +11,7 @@ from wirephoto.config.declaring import setting
 
 
 class ComplianceSettings(BaseSettings):
-    """The part of the settings that `docs/opt-outs.md` explains."""
+    """The part of the settings that `docs/opt-outs.md`, `docs/consents.md` and `docs/quiet-hours.md` explain."""
 
     brand: str | None = setting(
         "WIREPHOTO_BRAND",
@@ -30,6 +30,25 @@ class ComplianceSettings(BaseSettings):
         "WIREPHOTO_OPT_OUT_SCOPE",
         "brand",
         "How far a STOP reaches: the sender that it was sent to, all of its brand, or everything",
+    )
+    without_consent: Literal["refuse", "warn", "allow"] = setting(
+        "WIREPHOTO_WITHOUT_CONSENT",
+        "refuse",
+        "What becomes of `marketing` to recipients without a consent on record: refused, accepted"
+        " with a warning, or accepted",
+    )
+    double_opt_in: bool = setting(
+        "WIREPHOTO_DOUBLE_OPT_IN",
+        False,
+        "Whether a web form's consent counts only when its recipient has confirmed it by a reply",
+    )
+    opt_out_wording: Literal["monthly", "always", "first", "off"] = setting(
+        "WIREPHOTO_OPT_OUT_WORDING",
+        "monthly",
+        "How often `marketing` tells how to opt out, from the first message to a recipient on",
+    )
+    language: Literal["en", "es", "fr"] = setting(
+        "WIREPHOTO_LANGUAGE", "en", "Language of that wording: English, Spanish or French"
     )
     answerers: Annotated[Mapping[str, str], BeforeValidator(values.answerers)] = setting(
         "WIREPHOTO_ANSWERERS",

@@ -20,6 +20,10 @@ AHEAD_MAX = timedelta(minutes=5)
 """How far ahead of ours a source's clock may be."""
 
 
+APART_MAX = timedelta(days=36_525)
+"""How long ago a consent may be, and how long one may count: a longer time is a mistake."""
+
+
 class ConsentClass(StrEnum):
     """What somebody consented to."""
 
@@ -79,8 +83,12 @@ def consent_faults(consent: Consent, now: datetime) -> Iterator[tuple[str, str]]
     """Yield field and fault of everything that makes the record no proof."""
     if consent.given_at > now + AHEAD_MAX:
         yield "given_at", "This time is still to come."
+    if consent.given_at < now - APART_MAX:
+        yield "given_at", "This is more than a hundred years ago."
     if consent.expires_at is not None and consent.expires_at <= consent.given_at:
         yield "expires_at", "It must lie after `given_at`."
+    if consent.expires_at is not None and consent.expires_at > now + APART_MAX:
+        yield "expires_at", "This is more than a hundred years ahead."
     if consent.method is ConsentMethod.KEYWORD and not consent.inbound_id:
         yield "inbound_id", "Name the reply that was the consent."
     if consent.method is ConsentMethod.IMPORT and not consent.imported_by:

@@ -170,6 +170,8 @@ class Message:
     """It leaves after all earlier ordered messages to its recipient."""
     expected_at: datetime | None = None
     """When it was expected to leave, at its acceptance."""
+    allowed_by: Mapping[str, str] | None = None
+    """Which consent allows it, or why it needs none."""
     answer: str | None = None
     """The kind of answer that it is to a reply: such a one leaves whoever has opted out."""
 

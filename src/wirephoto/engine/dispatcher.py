@@ -17,9 +17,9 @@ from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.domain.pacing import LATE_MAX
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.attempts import begin
+from wirephoto.engine.blocking import block_refused
 from wirephoto.engine.claim import IDLE_REST_S, claim_due
 from wirephoto.engine.line import heed, not_probed
-from wirephoto.engine.opt_outs import block_refused
 from wirephoto.engine.transitions import transition_between
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids

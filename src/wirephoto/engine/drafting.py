@@ -1,17 +1,20 @@
 """From a request that keeps the rules to the message that is stored."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wirephoto.clock import Clock
 from wirephoto.domain.api_key import Scope
+from wirephoto.domain.consent import consent_needed
 from wirephoto.domain.keyed_hash import NumberHash
-from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.marketing import MarketingRules, permit, word
+from wirephoto.domain.message import Category, Message, MessageState
 from wirephoto.domain.opt_out import OptOut, silencing
 from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.domain.pool import Candidate, choose
 from wirephoto.domain.request import (
+    TEXT_CHARS_MAX,
     Draft,
     MessageRequest,
     RequestRules,
@@ -23,6 +26,7 @@ from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
+from wirephoto.storage.consents import Records, Worded, load_records, worded_at
 from wirephoto.storage.database import Database
 from wirephoto.storage.media import get_originals
 from wirephoto.storage.opt_outs import standing_opt_outs
@@ -51,7 +55,8 @@ class Context:
     """What some requests of a caller are checked against.
 
     `heard_from` says which sender the recipients of pools have heard from; what is chosen for one
-    request is kept in it for the next ones. `opt_outs` has those of each recipient that stand.
+    request is kept in it for the next ones. `opt_outs` has those of each recipient that stand,
+    `records` their consents and `worded` when they were last told how to opt out, by brand.
     """
 
     caller: Caller
@@ -60,15 +65,21 @@ class Context:
     uploads: Uploads
     now: datetime
     opt_outs: Mapping[str, Sequence[OptOut]] = field(default_factory=dict)
+    records: Mapping[tuple[str, str], Records] = field(default_factory=dict)
+    worded: dict[tuple[str, str], datetime] = field(default_factory=dict)
     heard_from: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A message that is to be stored; with the sender that its recipient hears from now on."""
+    """A message that is to be stored, and what its recipient's contact remembers of it.
+
+    That is the sender that they hear from now on, and that they are told how to opt out.
+    """
 
     message: Message
     heard_from: HeardFrom | None = None
+    worded: Worded | None = None
 
 
 class Drafting:
@@ -84,6 +95,7 @@ class Drafting:
         numbers: NumberHash,
         outlook: Outlook,
         rules: RequestRules,
+        marketing: MarketingRules,
         media_is_prepared: bool,
     ) -> None:
         """Take what a message is made with; `media_is_prepared` says that media is looked at."""
@@ -94,19 +106,22 @@ class Drafting:
         self._numbers = numbers
         self._outlook = outlook
         self._rules = rules
+        self._marketing = marketing
         self._media_is_prepared = media_is_prepared
 
     async def context(self, caller: Caller, requests: Sequence[MessageRequest]) -> Context:
         """Return what the requests are to be checked against, read with few statements."""
         pools = await self._directory.pools(caller.tenant_id)
-        recipients = _recipients(requests)
+        known = await self._known(caller.tenant_id, requests)
         return Context(
             caller=caller,
             senders=await self._directory.get(),
             pools=pools,
             uploads=await self._uploads(caller.tenant_id, requests),
             now=self._clock.now(),
-            opt_outs=await self._opt_outs(caller.tenant_id, recipients),
+            opt_outs=known.opt_outs,
+            records=known.records,
+            worded=known.worded,
             heard_from=await self._heard_from(caller.tenant_id, requests, pools),
         )
 
@@ -130,14 +145,48 @@ class Drafting:
         if silencing(opt_outs, brand_id=sender.brand_id, sender=sender.number):
             raise RequestRefused([OPTED_OUT])
         await self._outlook.refresh(sender.campaign_id)
-        message = self._made(context, draft, sender)
+        whom = (sender.brand_id, draft.recipient)
+        draft, allowed_by, is_worded = self._permitted(context, draft, sender)
+        message = replace(self._made(context, draft, sender), allowed_by=allowed_by)
+        worded = Worded(message.tenant_id, *whom, context.now) if is_worded else None
+        if worded:
+            context.worded[whom] = worded.at
         if not sender.paused:  # else nobody knows when it leaves, and nobody stands behind it
             message = self._outlook.expect(message)
         if draft.pool is None:
-            return Drafted(message)
+            return Drafted(message, worded=worded)
         context.heard_from[draft.recipient] = sender.number
         heard = HeardFrom(sender.brand_id, draft.recipient, message.tenant_id, sender.number)
-        return Drafted(message, heard)
+        return Drafted(message, heard, worded)
+
+    def _permitted(
+        self, context: Context, draft: Draft, sender: Sender
+    ) -> tuple[Draft, Mapping[str, str], bool]:
+        """Return a draft as it may be sent, what allows it, and whether it tells how to opt out.
+
+        Raises:
+            RequestRefused: no consent allows it, or the wording that it needs has no room.
+        """
+        whom, now, rules = (sender.brand_id, draft.recipient), context.now, self._marketing
+        records = context.records.get(whom, Records())
+        allowed_by = permit(
+            draft.category, records.consents, records.revocations, rules=rules, now=now
+        )
+        if isinstance(allowed_by, Fault):
+            raise RequestRefused([allowed_by])
+        worded = word(
+            draft.text,
+            sender.brand,
+            context.worded.get(whom),
+            category=draft.category,
+            rules=rules,
+            now=now,
+            chars_max=TEXT_CHARS_MAX,
+        )
+        if isinstance(worded, Fault):
+            raise RequestRefused([worded])
+        text, is_worded = worded
+        return replace(draft, text=text), allowed_by, is_worded
 
     async def sender_of(self, caller: Caller, wanted: str | None) -> Sender:
         """Return the caller's sender that a message with this `from` would leave from.
@@ -214,16 +263,29 @@ class Drafting:
             found = await get_originals(tx, tenant_id, sorted(ids))
         return {id_: one.kind if one.file_id else None for id_, one in found.items()}
 
-    async def _opt_outs(
-        self, tenant_id: str, recipients: Collection[str]
-    ) -> Mapping[str, Sequence[OptOut]]:
-        """Return the opt-outs that stand, by recipient; numbers that were erased are known too."""
-        named = {hash_: number for number in recipients for hash_ in self._numbers.all_of(number)}
+    async def _known(self, tenant_id: str, requests: Sequence[MessageRequest]) -> "_Known":
+        """Return what is known of the recipients; numbers that were erased are known by hash."""
+        named = {
+            hash_: number
+            for number in _recipients(requests)
+            for hash_ in self._numbers.all_of(number)
+        }
+        categories = {request.category or self._rules.default_category for request in requests}
+        found = _Known()
         async with self._database.read() as tx:
-            rows = await standing_opt_outs(tx, tenant_id, named)
-        found: dict[str, list[OptOut]] = {}
-        for row in rows:
-            found.setdefault(named[row.recipient_hash], []).append(row.opt_out)
+            for row in await standing_opt_outs(tx, tenant_id, named):
+                number = named[row.recipient_hash]
+                found.opt_outs.setdefault(number, []).append(row.opt_out)
+            if any(consent_needed(category) for category in categories):
+                for (brand_id, hash_), records in (
+                    await load_records(tx, tenant_id, named)
+                ).items():
+                    known = found.records.setdefault((brand_id, named[hash_]), Records())
+                    known.consents.extend(records.consents)
+                    known.revocations.extend(records.revocations)
+            if Category.MARKETING in categories and self._marketing.wording:
+                told = await worded_at(tx, tenant_id, set(named.values()))
+                found.worded.update(told)
         return found
 
     async def _heard_from(
@@ -234,6 +296,13 @@ class Drafting:
             return {}
         async with self._database.read() as tx:
             return dict(await heard_from(tx, tenant_id, sorted(recipients)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    opt_outs: dict[str, list[OptOut]] = field(default_factory=dict)
+    records: dict[tuple[str, str], Records] = field(default_factory=dict)
+    worded: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
 
 def _recipients(requests: Sequence[MessageRequest]) -> set[str]:

@@ -1,14 +1,15 @@
 """The list of opt-outs in the hands of an operator: look up, add, lift, import."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from wirephoto.clock import Clock
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOut, OptOutScope, OptOutSource
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
-from wirephoto.engine.opt_outs import block_silenced
+from wirephoto.engine.blocking import block_silenced
+from wirephoto.engine.csv_rows import read_csv
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
@@ -23,14 +24,11 @@ from wirephoto.storage.opt_outs import (
     standing_opt_outs,
 )
 from wirephoto.storage.schema import DEFAULT_BRAND
+from wirephoto.storage.senders import Sender
 
 REASON_CHARS_MAX = 200
-IMPORT_ROWS_MAX = 200_000
-FAULTS_MAX = 100
-"""Faults of an import that are told; who has more has the wrong file."""
 COLUMNS = ("recipient", "reason", "scope", "sender", "brand_id")
 """What an import reads; `recipient` must be there, other columns are left alone."""
-IMPORT_BYTES_MAX = 32_000_000
 EXPORTED = (*COLUMNS, "source", "created_at")
 """The columns of an export."""
 _CHUNK = 500
@@ -117,7 +115,7 @@ class OptOutList:
             RequestRefused: a field breaks a rule.
         """
         faults: list[Fault] = []
-        row = await self._row(wanted, OptOutSource.OPERATOR, faults)
+        row = self._row(wanted, OptOutSource.OPERATOR, await self._senders(), faults)
         if not wanted.reason.strip():
             faults.append(Fault("reason", "required", "Say why: nobody but you can lift it."))
         if faults or row is None:
@@ -160,50 +158,33 @@ class OptOutList:
         return len(rows), sum(new)
 
     async def _parsed(self, lines: Iterable[str]) -> list[StoredOptOut]:
-        reader = csv.DictReader(lines, strict=True)
-        if "recipient" not in (reader.fieldnames or ()):
-            message = f"The first line names the columns: {', '.join(COLUMNS)}."
-            raise RequestRefused([Fault("line 1", "invalid", message)])
-        rows: dict[tuple[str, str, str], StoredOptOut] = {}
-        faults: list[Fault] = []
-        try:
-            for place, fields in enumerate(reader, start=1):
-                if place > IMPORT_ROWS_MAX:
-                    message = f"At most {IMPORT_ROWS_MAX:,} rows at a time; split the file."
-                    raise RequestRefused([Fault("rows", "too_many", message)])
-                found: list[Fault] = []
-                row = await self._of_line(fields, found)
-                faults += [
-                    Fault(f"line {reader.line_num}: {each.field}", each.code, each.message)
-                    for each in found
-                ]
-                if row is not None:
-                    rows[row.recipient_hash, row.opt_out.scope, row.opt_out.sender or ""] = row
-                if len(faults) >= FAULTS_MAX:
-                    break
-        except csv.Error as error:
-            fault = Fault(f"line {reader.line_num}", "invalid", f"It is no CSV: {error}.")
-            raise RequestRefused([fault]) from error
-        if faults:
-            raise RequestRefused(faults)
-        return list(rows.values())
+        senders = await self._senders()
 
-    async def _of_line(
-        self, fields: Mapping[str | None, str | None], faults: list[Fault]
-    ) -> StoredOptOut | None:
-        recipient, reason, scope, sender, brand_id = (
-            (fields.get(name) or "").strip() for name in COLUMNS
-        )
-        if scope and scope not in list(OptOutScope):
-            message = f"A scope is one of {', '.join(OptOutScope)}."
-            faults.append(Fault("scope", "invalid", message))
-            return None
-        reach = OptOutScope(scope) if scope else None
-        wanted = Wanted(recipient, reason, reach, sender or None, brand_id or None)
-        return await self._row(wanted, OptOutSource.IMPORT, faults)
+        def read(cells: Mapping[str, str], faults: list[Fault]) -> StoredOptOut | None:
+            scope = cells["scope"]
+            if scope and scope not in list(OptOutScope):
+                message = f"A scope is one of {', '.join(OptOutScope)}."
+                faults.append(Fault("scope", "invalid", message))
+                return None
+            wanted = Wanted(
+                cells["recipient"],
+                cells["reason"],
+                OptOutScope(scope) if scope else None,
+                cells["sender"] or None,
+                cells["brand_id"] or None,
+            )
+            return self._row(wanted, OptOutSource.IMPORT, senders, faults)
 
-    async def _row(
-        self, wanted: Wanted, source: OptOutSource, faults: list[Fault]
+        rows = read_csv(lines, COLUMNS, read)
+        reach = attrgetter("recipient_hash", "opt_out.scope", "opt_out.sender", "opt_out.brand_id")
+        return list({reach(row): row for row in rows}.values())
+
+    def _row(
+        self,
+        wanted: Wanted,
+        source: OptOutSource,
+        senders: Mapping[str, Sender],
+        faults: list[Fault],
     ) -> StoredOptOut | None:
         """Return the row of what is wanted; None with faults where it breaks rules."""
         known = len(faults)
@@ -213,7 +194,7 @@ class OptOutList:
         if len(wanted.reason) > REASON_CHARS_MAX:
             message = f"At most {REASON_CHARS_MAX} characters."
             faults.append(Fault("reason", "too_long", message))
-        brand_id, sender = await self._reach(wanted, faults)
+        brand_id, sender = _reach(wanted, senders, faults)
         if isinstance(number, Refusal) or len(faults) > known:
             return None
         is_of_brand = sender or wanted.brand_id
@@ -228,28 +209,9 @@ class OptOutList:
             created_at=now,
         )
 
-    async def _reach(self, wanted: Wanted, faults: list[Fault]) -> tuple[str, str | None]:
-        """Return the brand, and the sender if one is named, that an opt-out is from."""
-        senders = {
-            number: sender
-            for number, sender in (await self._directory.get()).items()
-            if sender.tenant_id == self._tenant_id
-        }
-        if wanted.sender:
-            number = parse_sender(wanted.sender)
-            if isinstance(number, Refusal) or number not in senders:
-                faults.append(Fault("sender", "unknown_sender", "This is none of your senders."))
-                return DEFAULT_BRAND, None
-            return senders[number].brand_id, number
-        brands = sorted({sender.brand_id for sender in senders.values()})
-        if wanted.brand_id:
-            if wanted.brand_id not in brands:
-                faults.append(Fault("brand_id", "unknown_brand", "This is none of your brands."))
-            return wanted.brand_id, None
-        if wanted.scope not in (None, OptOutScope.TENANT):
-            message = f"Name the sender that the scope `{wanted.scope}` is about."
-            faults.append(Fault("sender", "required", message))
-        return (brands[0] if brands else DEFAULT_BRAND), None
+    async def _senders(self) -> Mapping[str, Sender]:
+        senders = await self._directory.get()
+        return {n: sender for n, sender in senders.items() if sender.tenant_id == self._tenant_id}
 
     async def _store(self, rows: Sequence[StoredOptOut], act: str, object_: str) -> list[bool]:
         """Store all rows with one entry in the trail, then block what waits, some at a time.
@@ -286,3 +248,24 @@ class OptOutList:
             detail=detail,
         )
         await insert_audit(tx, [entry])
+
+
+def _reach(
+    wanted: Wanted, senders: Mapping[str, Sender], faults: list[Fault]
+) -> tuple[str, str | None]:
+    """Return the brand, and the sender if one is named, that an opt-out is from."""
+    if wanted.sender:
+        number = parse_sender(wanted.sender)
+        if isinstance(number, Refusal) or number not in senders:
+            faults.append(Fault("sender", "unknown_sender", "This is none of your senders."))
+            return DEFAULT_BRAND, None
+        return senders[number].brand_id, number
+    brands = sorted({sender.brand_id for sender in senders.values()})
+    if wanted.brand_id:
+        if wanted.brand_id not in brands:
+            faults.append(Fault("brand_id", "unknown_brand", "This is none of your brands."))
+        return wanted.brand_id, None
+    if wanted.scope not in (None, OptOutScope.TENANT):
+        message = f"Name the sender that the scope `{wanted.scope}` is about."
+        faults.append(Fault("sender", "required", message))
+    return (brands[0] if brands else DEFAULT_BRAND), None

@@ -4,6 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from wirephoto.domain.consent import (
+    Consent,
+    ConsentClass,
+    ConsentMethod,
+    ConsentPolicy,
+    ConsentReason,
+    Revocation,
+    judge_consent,
+)
 from wirephoto.domain.event import message_event
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.message import Attempt, Category, Message, MessageState, Priority
@@ -30,6 +39,13 @@ from wirephoto.engine.senders import SenderDirectory
 from wirephoto.ids import Ids
 from wirephoto.storage.acceptance import Acceptance, Entry, accept
 from wirephoto.storage.batch import GroupCommit
+from wirephoto.storage.consents import (
+    StoredConsent,
+    StoredRevocation,
+    insert_consents,
+    insert_revocations,
+    load_records,
+)
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.opt_outs import (
     StoredOptOut,
@@ -51,12 +67,16 @@ OVERTAKEN = "overtaken"
 
 @dataclass(frozen=True, slots=True)
 class ReplySettings:
-    """How replies are taken: how far STOP reaches, who answers at each kind of sender."""
+    """How replies are taken: how far STOP reaches, who answers at each kind of sender.
+
+    Under a `consent` policy of double opt-in, YES confirms what a form has told us.
+    """
 
     scope: OptOutScope = OptOutScope.BRAND
     answerers: Mapping[SenderKind, Answerer] = field(default_factory=dict)
     contact: str = ""
     yes_opts_in: bool = False
+    consent: ConsentPolicy = field(default_factory=ConsentPolicy)
 
 
 class Replies:
@@ -112,6 +132,7 @@ class Replies:
         standing = Standing(
             opt_outs=tuple(row.opt_out for row in before),
             answered_at={AnswerKind(kind): at for kind, at in answered_at.items()},
+            double_opt_in_pending=await self._is_pending(tx, reply, message, sender),
             answerable=bool(sender.brand) and may_be_answered(phone, senders),
         )
         decision = decide(reply, standing, policy=policy, now=message.received_at)
@@ -214,6 +235,24 @@ class Replies:
         later = [row for row in covering if row.said_at and row.said_at > message.sent_at]
         return [row for row in covering if row not in later], later
 
+    async def _is_pending(
+        self, tx: Transaction, reply: Reply, message: InboundMessage, sender: Sender
+    ) -> bool:
+        """Tell whether a YES confirms a consent that counts only then."""
+        if reply.kind is not ReplyKind.YES or not self._settings.consent.double_opt_in:
+            return False
+        assert message.sender, "whoever is answered has a number"
+        found = await load_records(tx, sender.tenant_id, self._numbers.all_of(message.sender))
+        of_brand = [records for (brand, _), records in found.items() if brand == sender.brand_id]
+        verdict = judge_consent(
+            Category.MARKETING,
+            [consent for records in of_brand for consent in records.consents],
+            [revocation for records in of_brand for revocation in records.revocations],
+            policy=self._settings.consent,
+            now=message.received_at,
+        )
+        return verdict.reason is ConsentReason.UNCONFIRMED
+
     async def _follow(
         self,
         tx: Transaction,
@@ -227,8 +266,43 @@ class Replies:
         if lifted:
             await end_opt_outs(tx, message.tenant_id, lifted, by="reply", now=message.received_at)
             _log.info(LogEvent.OPTED_IN, opt_outs=lifted)
+        await self._record(tx, decision, message, sender)
         if decision.answer:
             await self._answer(tx, decision.answer, message, sender)
+
+    async def _record(
+        self, tx: Transaction, decision: Decision, message: InboundMessage, sender: Sender
+    ) -> None:
+        """Add to the records what a reply says of consents: STOP ends them all, START gives one.
+
+        A STOP that reaches one sender alone leaves the brand its consents: the opt-out is enough.
+        """
+        now = message.received_at
+        assert message.sender, "whoever is answered has a number"
+        hash_ = self._numbers.of(message.sender)
+        if decision.reason == "opted_out" and self._settings.scope is not OptOutScope.SENDER:
+            row = StoredRevocation(
+                id=self._ids.new("rev", now),
+                tenant_id=sender.tenant_id,
+                brand_id=sender.brand_id,
+                recipient=message.sender,
+                recipient_hash=hash_,
+                revocation=Revocation(now),
+                source="reply",
+                created_at=now,
+            )
+            await insert_revocations(tx, [row])
+        elif decision.opts_in:
+            consent = Consent(
+                id=self._ids.new("con", now),
+                recipient=message.sender,
+                brand_id=sender.brand_id,
+                consent_class=ConsentClass.MARKETING,
+                method=ConsentMethod.KEYWORD,
+                given_at=now,
+                inbound_id=message.id,
+            )
+            await insert_consents(tx, [StoredConsent(sender.tenant_id, hash_, consent, now)])
 
     async def _answer(
         self, tx: Transaction, answer: Answer, message: InboundMessage, sender: Sender

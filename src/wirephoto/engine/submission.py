@@ -238,7 +238,7 @@ class Submissions:
     def _entry(self, drafted: Drafted, keyed: KeyedRequest | None) -> Entry:
         message = drafted.message
         event = message_event(self._ids.new("evt", message.created_at), message)
-        return Entry(message, event, keyed, drafted.heard_from)
+        return Entry(message, event, keyed, drafted.heard_from, drafted.worded)
 
     def _keyed(
         self,

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.event import Event
 from wirephoto.domain.message import Message
+from wirephoto.storage.consents import Worded, store_worded
 from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.messages import insert_events, insert_messages
 from wirephoto.storage.pools import HeardFrom, remember_senders
@@ -57,13 +58,15 @@ class KeyedRequest:
 class Entry:
     """One message to store, under its own idempotency key if it has one.
 
-    `heard_from` is the sender that a pool chose: its recipient hears from it from now on.
+    `heard_from` is the sender that a pool chose: its recipient hears from it from now on; `worded`
+    says that the message tells how to opt out.
     """
 
     message: Message
     event: Event
     keyed: KeyedRequest | None = None
     heard_from: HeardFrom | None = None
+    worded: Worded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ async def accept(tx: Transaction, items: Sequence[Acceptance]) -> list[Accepted]
     await insert_messages(tx, [entry.message for entry in stored])
     await insert_events(tx, [entry.event for entry in stored])
     await remember_senders(tx, [entry.heard_from for entry in stored if entry.heard_from])
+    await store_worded(tx, [entry.worded for entry in stored if entry.worded])
     for state in dict.fromkeys(entry.message.state for entry in stored):
         await tx.notify(state.value)
     results, place = [], 0

@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import Subquery
 
 from wirephoto.domain.event import Event
 from wirephoto.domain.message import Attempt, Message, MessageState
+from wirephoto.storage.consents import is_revoked
 from wirephoto.storage.database import (
     Database,
     Statement,
@@ -95,7 +96,8 @@ async def begin_sending(tx: Transaction, rows: Sequence[Transition]) -> list[boo
     """Record moves from `claimed` to `sending` with their attempts; tell which were.
 
     This is the last check, and its commit is the moment a message leaves (DESIGN, rule 8): one
-    that has expired, whose window has closed, or whose recipient has opted out, does not go.
+    that has expired, whose window has closed, or whose recipient has opted out or taken back the
+    consent that it needs, does not go.
     """
     return await _record(tx, rows, _move_to_sending, BEGUN_FIELDS)
 
@@ -185,6 +187,7 @@ def _move_to_sending(database: Database) -> Executable:
         messages.c.expires_at > incoming.c.updated_at,
         or_(window_closes_at.is_(None), window_closes_at > incoming.c.updated_at),
         not_(is_silenced(messages)),
+        not_(is_revoked(messages)),
     )
 
 

@@ -1,6 +1,6 @@
 """Opt-outs: who must not be written to, by which senders, since when and why."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,14 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wirephoto.domain.message import WAITING, Message
 from wirephoto.domain.opt_out import OptOut, OptOutScope, OptOutSource
 from wirephoto.storage.database import Database, Transaction, is_storable, rows_json
-from wirephoto.storage.rows import message_columns, read_message
-from wirephoto.storage.schema import campaigns, messages
+from wirephoto.storage.schema import campaigns
 from wirephoto.storage.schema_recipients import opt_outs
-from wirephoto.storage.tenancy import across_tenants
-from wirephoto.storage.types import is_state
 
 _COLUMNS = (
     "id",
@@ -152,40 +148,6 @@ def is_silenced(message: FromClause) -> ColumnElement[bool]:
         covers,
     )
     return and_(message.c.answer.is_(None), standing.correlate(message))
-
-
-@across_tenants("each pair names its tenant")
-async def lock_silenced(tx: Transaction, whom: Iterable[tuple[str, str]]) -> list[Message]:
-    """Return the messages that wait and may not leave, locked in one order.
-
-    `whom` are pairs of a tenant's id and one of its recipients.
-    """
-    rows = rows_json(sorted(set(whom)))
-    return [read_message(row) for row in await tx.execute(_silenced, {"rows": rows})]
-
-
-def _silenced(database: Database) -> Executable:
-    columns = (messages.c.tenant_id, messages.c.recipient)
-    whom = database.json_rows({column.name: column.type for column in columns})
-    return (
-        select(*message_columns())
-        .join(whom, and_(*[column == whom.c[column.name] for column in columns]))
-        .where(
-            or_(*[is_state(messages.c.state, state) for state in sorted(WAITING)]),
-            is_silenced(messages),
-        )
-        .order_by(messages.c.id)
-        .with_for_update(key_share=True, of=messages)
-    )
-
-
-@across_tenants("the caller found the ids in the queue, which serves all tenants")
-async def recipients_of(tx: Transaction, message_ids: Sequence[str]) -> list[tuple[str, str]]:
-    """Return whom messages are for: pairs of a tenant's id and a recipient."""
-    query = select(messages.c.tenant_id, messages.c.recipient).where(
-        messages.c.id.in_(message_ids), messages.c.recipient.is_not(None)
-    )
-    return [(row.tenant_id, row.recipient) for row in await tx.execute(query.distinct())]
 
 
 async def standing_opt_outs(

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Priority
+from wirephoto.storage.consents import is_revoked
 from wirephoto.storage.database import Database, Transaction, rows_json
 from wirephoto.storage.opt_outs import is_silenced
 from wirephoto.storage.rows import message_columns, read_attempt, read_message
@@ -38,8 +39,8 @@ async def claim_messages(
 ) -> list[Message]:
     """Claim messages with a slot each; nobody else can get them until `lease_until`.
 
-    What is no longer queued, has expired, or is to somebody who has opted out is left out, and its
-    slot is forfeited.
+    What is no longer queued, has expired, or is to somebody who has opted out or taken back the
+    consent that it needs is left out, and its slot is forfeited.
     """
     instant = tx.database.instant
     claimed = await tx.execute(
@@ -66,6 +67,7 @@ def _claim(database: Database) -> Executable:
             is_state(messages.c.state, MessageState.QUEUED),
             messages.c.expires_at > now,
             not_(is_silenced(messages)),
+            not_(is_revoked(messages)),
         )
         .values(
             state=MessageState.CLAIMED.value,

@@ -90,7 +90,9 @@ class Fields:
             if name.endswith("_at") or name == "lease_until"
         ]
         self._media = names.index("media") if "media" in names else None
-        self._metadata = names.index("metadata") if "metadata" in names else None
+        self._json = [
+            place for place, name in enumerate(names) if name in ("metadata", "allowed_by")
+        ]
 
     def values(self, row: Message | Attempt, instant: ToDriver) -> list[Any]:
         """Return the fields of `row` as the driver takes them."""
@@ -101,8 +103,9 @@ class Fields:
         if self._media is not None:
             media = [_media_fields(each) for each in values[self._media]]
             values[self._media] = _JSON.encode(media).decode()
-        if self._metadata is not None:
-            values[self._metadata] = _JSON.encode(values[self._metadata]).decode()
+        for place in self._json:
+            if values[place] is not None:
+                values[place] = _JSON.encode(values[place]).decode()
         return values
 
 

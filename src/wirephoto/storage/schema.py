@@ -181,6 +181,7 @@ messages = Table(
     Column("ordered", Boolean, nullable=False, server_default=text("false")),
     Column("expected_at", Instant),
     Column("answer", Text),  # what of a reply it answers, whoever has opted out
+    Column("allowed_by", Json),  # which consent, or why none was needed
     Index(None, "tenant_id", "recipient", "id"),
 )
 

@@ -19,6 +19,7 @@ contacts = Table(
     Column("zone", Text),
     Column("state", String(2)),
     Column("last_sender", Text),
+    Column("wording_at", Instant),  # when they were last told how to opt out
     Column("answered_at", Json),  # when each kind of reply was last answered
 )
 

@@ -1,6 +1,12 @@
 """The metadata with every table in it: importing this defines them all."""
 
-from wirephoto.storage import schema, schema_media, schema_recipients, schema_senders
+from wirephoto.storage import (
+    schema,
+    schema_consents,
+    schema_media,
+    schema_recipients,
+    schema_senders,
+)
 
-MODULES = (schema, schema_media, schema_recipients, schema_senders)
+MODULES = (schema, schema_media, schema_recipients, schema_consents, schema_senders)
 metadata = schema.metadata

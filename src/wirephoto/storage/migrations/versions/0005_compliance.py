@@ -21,6 +21,7 @@ def upgrade() -> None:
     """Add columns and indexes; code of earlier revisions must not go on beside them."""
     _opt_outs()
     _replies()
+    _consents()
     versions = sa.table(
         "schema_version", sa.column("code_revision_min", sa.Integer()), sa.column("hash_key")
     )
@@ -74,3 +75,59 @@ def _replies() -> None:
         "inbound_messages",
         sa.Column("flagged", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
+
+
+def _consents() -> None:
+    person = ("recipient_hash", "brand_id")
+    op.create_table(
+        "consents",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        *[sa.Column(name, sa.Text(), nullable=False) for name in person],
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("consent_class", sa.Text(), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("given_at", types.Instant(), nullable=False),
+        sa.Column("offset_minutes", sa.Integer(), nullable=False),
+        sa.Column("disclosure", sa.Text(), nullable=False),
+        sa.Column("disclosure_version", sa.Text(), nullable=False),
+        sa.Column("page_url", sa.Text(), nullable=True),
+        sa.Column("ip", sa.Text(), nullable=True),
+        sa.Column("user_agent", sa.Text(), nullable=True),
+        sa.Column("inbound_id", sa.Text(), nullable=True),
+        sa.Column("double_opt_in_message_ids", types.Json, nullable=False),
+        sa.Column("imported_by", sa.Text(), nullable=True),
+        sa.Column("expires_at", types.Instant(), nullable=True),
+        sa.Column("zone", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(length=2), nullable=True),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        *_keys("consents"),
+    )
+    op.create_index(op.f("ix_consents_tenant_id_id"), "consents", ["tenant_id", "id"])
+    op.create_table(
+        "consent_revocations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        *[sa.Column(name, sa.Text(), nullable=False) for name in person],
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("consent_class", sa.Text(), nullable=True),
+        sa.Column("revoked_at", types.Instant(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("created_at", types.Instant(), nullable=False),
+        *_keys("consent_revocations"),
+    )
+    for table in ("consents", "consent_revocations"):
+        name = f"ix_{table}_tenant_id_recipient_hash"
+        op.create_index(op.f(name), table, ["tenant_id", "recipient_hash"])
+    recipient = "ix_consent_revocations_recipient"
+    op.create_index(op.f(recipient), "consent_revocations", ["recipient"])
+    op.add_column("messages", sa.Column("allowed_by", types.Json, nullable=True))
+    op.add_column("contacts", sa.Column("wording_at", types.Instant(), nullable=True))
+
+
+def _keys(table: str) -> list[sa.Constraint]:
+    return [
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f(f"fk_{table}_brand_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f(f"fk_{table}_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
+    ]
