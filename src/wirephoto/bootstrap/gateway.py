@@ -33,6 +33,7 @@ from wirephoto.engine.media_sweep import MediaSweeper
 from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.preparation import Preparation
 from wirephoto.engine.receipts import Receipts
+from wirephoto.engine.reckoning import Reckoner
 from wirephoto.engine.reconciliation import Reconciler, Records
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
@@ -95,6 +96,7 @@ class Gateway:
             settings, database=self.database, clock=clock, ids=self._ids, egress=self._egress
         )
         self._cap_rules = rules.cap_rules(settings)
+        self._departures = rules.departure_rules(settings)
         self.outlook = Outlook(self.database, clock, self._cap_rules)
         self.directory = SenderDirectory(self.database, clock)
         self._lock: TextIO | None = None
@@ -166,6 +168,7 @@ class Gateway:
             outlook=self.outlook,
             rules=rules.request_rules(settings, hosts_media=self.media.converts),
             media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
+            departures=self._departures,
         )
         return Services(
             database=self.database,
@@ -241,6 +244,7 @@ class Gateway:
         settings = self.settings
         yield Rescuer(self.database, self.clock, self._ids)
         yield Expirer(self.database, self.clock, self._ids)
+        yield Reckoner(self.database, self.clock, self._departures.hours)
         window = timedelta(hours=settings.receipt_window_h)
         yield Overdue(self.database, self.clock, window=window, looked_up=settings.reports)
         keep = timedelta(hours=settings.idempotency_keep_h)
@@ -293,6 +297,7 @@ class Gateway:
                 submit_timeout_s=settings.submit_timeout_s,
                 media_url=f"{settings.public_url}/media/",
                 cap_rules=self._cap_rules,
+                departures=self._departures,
                 retry=retry,
             ),
         )

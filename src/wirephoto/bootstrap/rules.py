@@ -1,20 +1,30 @@
 """What the settings decide, in the forms in which the parts ask for it."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from wirephoto.config import Settings
 from wirephoto.domain.daily_cap import CAPPED_NETWORKS, CapRules
+from wirephoto.domain.departure import DepartureRules
 from wirephoto.domain.doubt import Delivery, DoubtPolicy
+from wirephoto.domain.frequency import parse_caps
 from wirephoto.domain.message import Category
 from wirephoto.domain.outcome import FailureClass
 from wirephoto.domain.phone import sender_kind
+from wirephoto.domain.quiet_hours import Policy, QuietHours, parse_policy
+from wirephoto.domain.quiet_rules import RuleBook, standard_rules
 from wirephoto.domain.request import RequestRules
 from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 from wirephoto.engine.receipts import ReceiptRules
 from wirephoto.errors import SettingsInvalid
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
 from wirephoto.storage.senders import Sender
+
+Parsed = TypeVar("Parsed")
 
 _PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
 
@@ -38,6 +48,45 @@ def cap_rules(settings: Settings) -> CapRules:
         networks=frozenset(settings.capped_networks or CAPPED_NETWORKS),
         unknown_counts=settings.unknown_networks == "counted",
     )
+
+
+def departure_rules(settings: Settings) -> DepartureRules:
+    """Return when messages may leave by their recipients' clocks, and how often.
+
+    Raises:
+        SettingsInvalid: with every setting of these that does not say so.
+    """
+    faults: list[str] = []
+    policy = _parsed("WIREPHOTO_QUIET_HOURS", parse_policy, settings.quiet_hours, faults)
+    book = _parsed("WIREPHOTO_QUIET_HOURS_RULES", _rule_book, settings.quiet_hours_rules, faults)
+    caps = _parsed("WIREPHOTO_FREQUENCY_CAPS", parse_caps, settings.frequency_caps, faults)
+    if faults:
+        raise SettingsInvalid(faults)
+    policy = replace(
+        policy or Policy(),
+        also_held=frozenset(Category(name) for name in settings.quiet_hours_also),
+        conversation=timedelta(minutes=settings.conversation_min),
+    )
+    return DepartureRules(QuietHours(policy, book or standard_rules()), caps or {})
+
+
+def _parsed(
+    variable: str, parse: Callable[[str], Parsed], text: str | None, faults: list[str]
+) -> Parsed | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        faults.append(f"{variable}: {error}")
+        return None
+
+
+def _rule_book(path: str) -> RuleBook:
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ValueError(f"names a file that cannot be read: {reason or 'no text'}") from None
+    return standard_rules().corrected_by(text)
 
 
 def doubt_policy(settings: Settings) -> DoubtPolicy:

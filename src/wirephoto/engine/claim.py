@@ -15,12 +15,16 @@ from wirephoto.domain.daily_cap import (
     next_pacific_midnight,
     within,
 )
+from wirephoto.domain.departure import NEVER_QUIET
 from wirephoto.domain.line import probing
 from wirephoto.domain.message import Message, Priority
 from wirephoto.domain.pacing import HORIZON, Demand, Pace, allocate
+from wirephoto.domain.quiet_hours import QuietHours
 from wirephoto.engine.line import resume_quiet
+from wirephoto.engine.reckoning import reckoned
 from wirephoto.storage.daily_caps import count_sent, networks_of
 from wirephoto.storage.database import Transaction
+from wirephoto.storage.departures import store_departures, waiting_by_id
 from wirephoto.storage.queue import Hold, claim_messages, put_off, set_aside
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
@@ -65,6 +69,7 @@ async def claim_due(
     limit: int,
     lease: timedelta,
     cap_rules: CapRules,
+    hours: QuietHours = NEVER_QUIET,
 ) -> Claim:
     """Claim up to `limit` due messages of an account's campaigns, with a slot for each.
 
@@ -85,14 +90,15 @@ async def claim_due(
         tx, account.id, now=now, until=earliest + _SOON, limit=min(most, CAMPAIGNS_MAX)
     )
     lines = [await resume_quiet(tx, campaigns, line, now) for line in lines]
-    queues = await _waiting(tx, lines, now=now, earliest=earliest, limit=most)
+    queues = await _waiting(tx, lines, now=now, earliest=earliest, limit=most, hours=hours)
+    shut = await _keep_to_hours(tx, queues, hours, now)
     await _keep_to_caps(tx, queues, cap_rules, now)
     demands = [Demand(queue.pace, [due.weight for due in queue.due]) for queue in queues]
     allocation = allocate(pace, demands, now=earliest, limit=most)
     for queue, slots, after in zip(queues, allocation.slots, allocation.campaigns, strict=True):
         queue.serve(slots, after)
-    claimed = await _take(tx, queues, now=now, lease_until=now + lease)
-    passed_over = await _hold_back(tx, queues)
+    claimed = await _take(tx, queues, now=now, lease_until=now + lease, hours=hours)
+    passed_over = shut + await _hold_back(tx, queues)
     served = [queue for queue in queues if queue.slots]
     if served:
         await _store(tx, accounts, [(account, allocation.account)], now)
@@ -111,6 +117,7 @@ async def claim_due(
 class _Queue:
     """A campaign in a claim: its pace, what of it is due, and what of that gets which slot.
 
+    `fit` of what is due are not stale.
     `counted` says of what is due how much it counts against the brand's daily cap.
     """
 
@@ -118,6 +125,7 @@ class _Queue:
     pace: Pace
     wanted: int
     due: list[Due] = field(default_factory=list)
+    fit: int = 0
     holds: list[Hold] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
     counted: dict[str, int] = field(default_factory=dict)
@@ -150,14 +158,29 @@ class _Queue:
 
 
 async def _take(
-    tx: Transaction, queues: list[_Queue], *, now: datetime, lease_until: datetime
+    tx: Transaction,
+    queues: list[_Queue],
+    *,
+    now: datetime,
+    lease_until: datetime,
+    hours: QuietHours,
 ) -> list[Message]:
     slots = [slot for queue in queues for slot in queue.slots]
-    return await claim_messages(tx, slots, now=now, lease_until=lease_until) if slots else []
+    if not slots:
+        return []
+    return await claim_messages(
+        tx, slots, now=now, lease_until=lease_until, hours_digest=hours.digest
+    )
 
 
 async def _waiting(
-    tx: Transaction, lines: list[Line], *, now: datetime, earliest: datetime, limit: int
+    tx: Transaction,
+    lines: list[Line],
+    *,
+    now: datetime,
+    earliest: datetime,
+    limit: int,
+    hours: QuietHours,
 ) -> list[_Queue]:
     """Ask what is due of all campaigns at once; nothing of those whose slot comes later.
 
@@ -177,15 +200,37 @@ async def _waiting(
         if queue.wanted
         for priority in Priority
     ]
-    for due in await due_messages(tx, turns, now=now):
+    for due in await due_messages(tx, turns, now=now, hours_digest=hours.digest):
         queue = queues[due.campaign_id]
         if due.paused:
             queue.paused.append(due.id)
         elif due.put_off_until:
             queue.holds.append(Hold(due.id, due.put_off_until, "earlier_message"))
-        elif len(queue.due) < queue.looked_at:
+        elif due.stale or queue.fit < queue.looked_at:
+            queue.fit += not due.stale
             queue.due.append(due)
     return list(queues.values())
+
+
+async def _keep_to_hours(
+    tx: Transaction, queues: list[_Queue], hours: QuietHours, now: datetime
+) -> int:
+    """Hold until the next hour that is open what it is too late for; return how many those are.
+
+    Of what follows from other rules some may leave: it keeps its place.
+    """
+    stale = [due.id for queue in queues for due in queue.due if due.stale]
+    if not stale:
+        return 0
+    found = reckoned(await waiting_by_id(tx, stale), hours, now)
+    await store_departures(tx, found)
+    may_leave = {each.id for each, departure in found if departure.due_at <= now}
+    shut = 0
+    for queue in queues:
+        open_ = [due for due in queue.due if not due.stale or due.id in may_leave]
+        shut += len(queue.due) - len(open_)
+        queue.due = open_[: queue.looked_at]
+    return shut
 
 
 async def _hold_back(tx: Transaction, queues: list[_Queue]) -> int:

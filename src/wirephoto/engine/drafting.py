@@ -1,11 +1,19 @@
 """From a request that keeps the rules to the message that is stored."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wirephoto.clock import Clock
 from wirephoto.domain.api_key import Scope
+from wirephoto.domain.departure import (
+    CAPPED,
+    QUIET,
+    SCHEDULED,
+    Departure,
+    DepartureRules,
+    Person,
+)
 from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.domain.pool import Candidate, choose
@@ -22,9 +30,19 @@ from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
 from wirephoto.storage.database import Database
+from wirephoto.storage.departures import people
 from wirephoto.storage.media import get_originals
 from wirephoto.storage.pools import HeardFrom, Pool, heard_from
 from wirephoto.storage.senders import Sender
+
+NEVER_OPEN = (
+    "No hour of the next weeks is within the quiet hours' rules in every zone that this phone may "
+    "be in: name its `recipient_zone` or `recipient_state`."
+)
+_HELD_BY = {
+    QUIET: "Quiet hours where the recipient is hold it",
+    CAPPED: "The recipient has heard enough of the brand: the cap on how often holds it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +59,8 @@ class Caller:
 class Context:
     """What some requests of a caller are checked against.
 
-    `heard_from` says which sender the recipients of pools have heard from; what is chosen for one
+    `people` are the recipients, by brand and number, as far as rules ask about them. `heard_from`
+    says which sender the recipients of pools have heard from; what is chosen for one
     request is kept in it for the next ones.
     """
 
@@ -50,6 +69,7 @@ class Context:
     pools: Mapping[str, Pool]
     uploads: Uploads
     now: datetime
+    people: Mapping[tuple[str, str], Person]
     heard_from: dict[str, str] = field(default_factory=dict)
 
 
@@ -74,6 +94,7 @@ class Drafting:
         outlook: Outlook,
         rules: RequestRules,
         media_is_prepared: bool,
+        departures: DepartureRules | None = None,
     ) -> None:
         """Take what a message is made with; `media_is_prepared` says that media is looked at."""
         self._database = database
@@ -83,6 +104,7 @@ class Drafting:
         self._outlook = outlook
         self._rules = rules
         self._media_is_prepared = media_is_prepared
+        self._departures = departures or DepartureRules()
 
     async def context(self, caller: Caller, requests: Sequence[MessageRequest]) -> Context:
         """Return what the requests are to be checked against, read with few statements."""
@@ -93,6 +115,7 @@ class Drafting:
             pools=pools,
             uploads=await self._uploads(caller.tenant_id, requests),
             now=self._clock.now(),
+            people=await self._people(caller.tenant_id, requests),
             heard_from=await self._heard_from(caller.tenant_id, requests, pools),
         )
 
@@ -113,7 +136,7 @@ class Drafting:
         )
         sender = await self._sender(context, draft)
         await self._outlook.refresh(sender.campaign_id)
-        message = self._made(context, draft, sender)
+        message = self._made(context, draft, sender, self._departure(context, draft, sender))
         if not sender.paused:  # else nobody knows when it leaves, and nobody stands behind it
             message = self._outlook.expect(message)
         if draft.pool is None:
@@ -135,9 +158,33 @@ class Drafting:
             raise RequestRefused(faults)
         return context.senders[number]
 
-    def _made(self, context: Context, draft: Draft, sender: Sender) -> Message:
+    def _departure(self, context: Context, draft: Draft, sender: Sender) -> Departure:
+        """Return when a message may leave, by its recipient's clock and what they have heard.
+
+        Raises:
+            RequestRefused: not before it expires.
+        """
+        known = context.people.get((sender.brand_id, draft.recipient), Person(draft.recipient))
+        person = replace(
+            known,
+            zone=draft.recipient_zone or known.zone,
+            state=draft.recipient_state or known.state,
+        )
+        departure = self._departures.departure(person, draft.category, draft.due_at)
+        if departure is None:
+            raise RequestRefused([Fault("to", "never_open", NEVER_OPEN)])
+        if departure.hold_reason and departure.due_at >= draft.expires_at:
+            until = f"{departure.due_at:%Y-%m-%dT%H:%M:%SZ}"
+            why = f"{_HELD_BY[departure.hold_reason]} until {until}, when it has expired."
+            raise RequestRefused([Fault("expires_at", departure.hold_reason, why)])
+        return departure
+
+    def _made(
+        self, context: Context, draft: Draft, sender: Sender, departure: Departure
+    ) -> Message:
         caller, now = context.caller, context.now
         prepared = not draft.media or not self._media_is_prepared
+        due_at = departure.due_at
         return Message(
             id=self._ids.new("msg", now),
             tenant_id=caller.tenant_id,
@@ -152,7 +199,7 @@ class Drafting:
             ordered=draft.ordered,
             state=MessageState.QUEUED if prepared else MessageState.PREPARING,
             version=1,
-            due_at=draft.due_at,
+            due_at=due_at,
             expires_at=draft.expires_at,
             created_at=now,
             updated_at=now,
@@ -161,8 +208,13 @@ class Drafting:
             fair_key=caller.tenant_id,
             # What we host is fetched at once. Where the provider will fetch, what the address holds
             # now says nothing about what it will hold when the message is due.
-            lease_until=None if prepared else now if self._rules.hosts_media else draft.due_at,
-            hold_reason="scheduled" if draft.due_at > now else None,
+            lease_until=None if prepared else now if self._rules.hosts_media else due_at,
+            hold_reason=departure.hold_reason or (SCHEDULED if due_at > now else None),
+            recipient_zone=draft.recipient_zone,
+            recipient_state=draft.recipient_state,
+            held_from=departure.held_from,
+            window_closes_at=departure.window_closes_at,
+            hours_digest=departure.hours_digest,
         )
 
     async def _sender(self, context: Context, draft: Draft) -> Sender:
@@ -197,19 +249,34 @@ class Drafting:
             found = await get_originals(tx, tenant_id, sorted(ids))
         return {id_: one.kind if one.file_id else None for id_, one in found.items()}
 
-    async def _heard_from(
-        self, tenant_id: str, requests: Sequence[MessageRequest], pools: Collection[str]
-    ) -> dict[str, str]:
-        numbers = [
-            parse_recipient(request.to, fictional_allowed=True)
+    async def _people(
+        self, tenant_id: str, requests: Sequence[MessageRequest]
+    ) -> Mapping[tuple[str, str], Person]:
+        """Return what is known of the recipients that rules ask about, with one statement."""
+        recipients = _recipients(
+            request
             for request in requests
-            if request.from_ in pools
-        ]
-        recipients = {number.e164 for number in numbers if not isinstance(number, Refusal)}
+            if self._departures.asks_about(request.category or self._rules.default_category)
+        )
         if not recipients:
             return {}
         async with self._database.read() as tx:
-            return dict(await heard_from(tx, tenant_id, sorted(recipients)))
+            return await people(tx, tenant_id, recipients)
+
+    async def _heard_from(
+        self, tenant_id: str, requests: Sequence[MessageRequest], pools: Collection[str]
+    ) -> dict[str, str]:
+        recipients = _recipients(request for request in requests if request.from_ in pools)
+        if not recipients:
+            return {}
+        async with self._database.read() as tx:
+            return dict(await heard_from(tx, tenant_id, recipients))
+
+
+def _recipients(requests: Iterable[MessageRequest]) -> list[str]:
+    """Return the numbers of those that requests are for, as far as they are numbers."""
+    numbers = [parse_recipient(request.to, fictional_allowed=True) for request in requests]
+    return sorted({number.e164 for number in numbers if not isinstance(number, Refusal)})
 
 
 def _own(context: Context) -> Collection[str]:

@@ -20,6 +20,7 @@ contacts = Table(
     Column("state", String(2)),
     Column("last_sender", Text),
     Column("answered_at", Json),  # when each kind of reply was last answered
+    Column("tallies", Json),  # what counts against frequency caps
 )
 
 opt_outs = Table(

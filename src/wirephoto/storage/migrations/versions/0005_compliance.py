@@ -1,4 +1,4 @@
-"""Opt-outs with scopes, answers to replies, and what replies were taken for."""
+"""Opt-outs with scopes, answers to replies and what those were taken for, quiet hours and caps."""
 
 import secrets
 
@@ -21,6 +21,7 @@ def upgrade() -> None:
     """Add columns and indexes; code of earlier revisions must not go on beside them."""
     _opt_outs()
     _replies()
+    _hours()
     versions = sa.table(
         "schema_version", sa.column("code_revision_min", sa.Integer()), sa.column("hash_key")
     )
@@ -74,3 +75,14 @@ def _replies() -> None:
         "inbound_messages",
         sa.Column("flagged", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
+
+
+def _hours() -> None:
+    for column in (
+        sa.Column("recipient_zone", sa.Text(), nullable=True),
+        sa.Column("recipient_state", sa.String(2), nullable=True),
+        sa.Column("held_from", types.Instant(), nullable=True),
+        sa.Column("hours_digest", sa.Text(), nullable=True),
+    ):
+        op.add_column("messages", column)
+    op.add_column("contacts", sa.Column("tallies", types.Json, nullable=True))
