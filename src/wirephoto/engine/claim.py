@@ -1,6 +1,6 @@
 """The claim: which due messages leave next, each with its slot, decided in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -91,14 +91,13 @@ async def claim_due(
     )
     lines = [await resume_quiet(tx, campaigns, line, now) for line in lines]
     queues = await _waiting(tx, lines, now=now, earliest=earliest, limit=most, hours=hours)
-    shut = await _keep_to_hours(tx, queues, hours, now)
     await _keep_to_caps(tx, queues, cap_rules, now)
     demands = [Demand(queue.pace, [due.weight for due in queue.due]) for queue in queues]
     allocation = allocate(pace, demands, now=earliest, limit=most)
     for queue, slots, after in zip(queues, allocation.slots, allocation.campaigns, strict=True):
         queue.serve(slots, after)
     claimed = await _take(tx, queues, now=now, lease_until=now + lease, hours=hours)
-    passed_over = shut + await _hold_back(tx, queues)
+    passed_over = await _hold_back(tx, queues)
     served = [queue for queue in queues if queue.slots]
     if served:
         await _store(tx, accounts, [(account, allocation.account)], now)
@@ -117,7 +116,7 @@ async def claim_due(
 class _Queue:
     """A campaign in a claim: its pace, what of it is due, and what of that gets which slot.
 
-    `fit` of what is due are not stale.
+    `fit` of what is due are not stale, and quiet hours held `shut` of those that were.
     `counted` says of what is due how much it counts against the brand's daily cap.
     """
 
@@ -126,6 +125,7 @@ class _Queue:
     wanted: int
     due: list[Due] = field(default_factory=list)
     fit: int = 0
+    shut: int = 0
     holds: list[Hold] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
     counted: dict[str, int] = field(default_factory=dict)
@@ -209,28 +209,27 @@ async def _waiting(
         elif due.stale or queue.fit < queue.looked_at:
             queue.fit += not due.stale
             queue.due.append(due)
+    await _keep_to_hours(tx, queues.values(), hours, now)
     return list(queues.values())
 
 
 async def _keep_to_hours(
-    tx: Transaction, queues: list[_Queue], hours: QuietHours, now: datetime
-) -> int:
-    """Hold until the next hour that is open what it is too late for; return how many those are.
+    tx: Transaction, queues: Collection[_Queue], hours: QuietHours, now: datetime
+) -> None:
+    """Hold until the next hour that is open what it is too late for.
 
     Of what follows from other rules some may leave: it keeps its place.
     """
     stale = [due.id for queue in queues for due in queue.due if due.stale]
     if not stale:
-        return 0
+        return
     found = reckoned(await waiting_by_id(tx, stale), hours, now)
     await store_departures(tx, found)
     may_leave = {each.id for each, departure in found if departure.due_at <= now}
-    shut = 0
     for queue in queues:
         open_ = [due for due in queue.due if not due.stale or due.id in may_leave]
-        shut += len(queue.due) - len(open_)
+        queue.shut = len(queue.due) - len(open_)
         queue.due = open_[: queue.looked_at]
-    return shut
 
 
 async def _hold_back(tx: Transaction, queues: list[_Queue]) -> int:
@@ -239,7 +238,7 @@ async def _hold_back(tx: Transaction, queues: list[_Queue]) -> int:
     paused = [id_ for queue in queues for id_ in queue.paused]
     await put_off(tx, holds)
     await set_aside(tx, paused)
-    return len(holds) + len(paused)
+    return len(holds) + len(paused) + sum(queue.shut for queue in queues)
 
 
 async def _keep_to_caps(

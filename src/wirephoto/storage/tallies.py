@@ -34,15 +34,18 @@ class CappedMove:
     move: Transition
     caps: tuple[Cap, ...]
 
+    @property
+    def message(self) -> Message:
+        """Return the message as it leaves."""
+        return self.move.message
+
     def free_at(self, tallies: Mapping[str, Tally]) -> datetime:
         """Return when it may leave: the instant of the move, or a later one."""
-        message = self.move.message
-        return free_at(self.caps, message.category, tallies, message.updated_at)
+        return free_at(self.caps, self.message.category, tallies, self.message.updated_at)
 
     def counted_in(self, tallies: Mapping[str, Tally]) -> Mapping[str, Tally]:
         """Return the tallies once it has left."""
-        message = self.move.message
-        return counted_in(self.caps, message.category, tallies, message.updated_at)
+        return counted_in(self.caps, self.message.category, tallies, self.message.updated_at)
 
 
 async def begin_within_caps(tx: Transaction, rows: Sequence[CappedMove]) -> list[bool | datetime]:
@@ -50,37 +53,43 @@ async def begin_within_caps(tx: Transaction, rows: Sequence[CappedMove]) -> list
 
     Return for each whether it was recorded; or, where a cap is reached, when it may be.
     """
-    messages = [row.move.message for row in rows]
-    await lock_messages(tx, sorted({message.id for message in messages}))
-    owners, tallies = await _lock_contacts(tx, messages)
+    await lock_messages(tx, sorted({row.message.id for row in rows}))
+    owners, tallies = await _lock_contacts(tx, [row.message for row in rows])
+    until = _held_until(rows, owners, tallies)
+    begun = await begin_sending(tx, [r.move for r, at in zip(rows, until, strict=True) if not at])
+    answers = iter(begun)
+    results = [at or next(answers) for at in until]
+    left: dict[_Contact, Mapping[str, Tally]] = {}
+    doubtful: set[_Contact] = set()
+    for row, result in zip(rows, results, strict=True):
+        owner = owners[row.message.id]
+        if result is True:
+            left[owner] = row.counted_in(left.get(owner, tallies[owner]))
+        elif result is False:
+            doubtful.add(owner)
+    await _store(tx, left)
+    # Who was held for one that has not left after all is looked at once more.
+    return [
+        result if result is True or owners[row.message.id] not in doubtful else False
+        for row, result in zip(rows, results, strict=True)
+    ]
+
+
+def _held_until(
+    rows: Sequence[CappedMove],
+    owners: Mapping[str, _Contact],
+    tallies: Mapping[_Contact, Mapping[str, Tally]],
+) -> list[datetime | None]:
+    """Return until when each must wait, None where it need not, if all of those before it leave."""
     planned, until = dict(tallies), list[datetime | None]()
     for row in rows:
-        owner = owners[row.move.message.id]
+        owner = owners[row.message.id]
         free = row.free_at(planned[owner])
-        fits = free <= row.move.message.updated_at
+        fits = free <= row.message.updated_at
         until.append(None if fits else free)
         if fits:
             planned[owner] = row.counted_in(planned[owner])
-    begun = iter(
-        await begin_sending(tx, [r.move for r, at in zip(rows, until, strict=True) if not at])
-    )
-    results = [at or next(begun) for at in until]
-    gone = [row for row, result in zip(rows, results, strict=True) if result is True]
-    stayed = {
-        owners[row.move.message.id]
-        for row, result in zip(rows, results, strict=True)
-        if result is False
-    }
-    final: dict[_Contact, Mapping[str, Tally]] = {}
-    for row in gone:
-        owner = owners[row.move.message.id]
-        final[owner] = row.counted_in(final.get(owner, tallies[owner]))
-    await _store(tx, final)
-    # Who was held for one that has not left after all is looked at once more.
-    return [
-        False if isinstance(result, datetime) and owners[row.move.message.id] in stayed else result
-        for row, result in zip(rows, results, strict=True)
-    ]
+    return until
 
 
 @across_tenants("each message carries its tenant, and its contact is that tenant's")
