@@ -136,9 +136,10 @@ class Drafting:
         )
         sender = await self._sender(context, draft)
         await self._outlook.refresh(sender.campaign_id)
-        message = self._made(context, draft, sender, self._departure(context, draft, sender))
+        person = _person(context, draft, sender)
+        message = self._made(context, draft, sender, person)
         if not sender.paused:  # else nobody knows when it leaves, and nobody stands behind it
-            message = self._outlook.expect(message)
+            message = self._expected(self._outlook.expect(message), person)
         if draft.pool is None:
             return Drafted(message)
         context.heard_from[draft.recipient] = sender.number
@@ -158,18 +159,23 @@ class Drafting:
             raise RequestRefused(faults)
         return context.senders[number]
 
-    def _departure(self, context: Context, draft: Draft, sender: Sender) -> Departure:
+    def _expected(self, message: Message, person: Person) -> Message:
+        """Return a message with its `expected_at` in hours that are open to it.
+
+        What waits before it may take longer than its window is open.
+        """
+        at, closes_at = message.expected_at, message.window_closes_at
+        if at is None or closes_at is None or at < closes_at:
+            return message
+        departure = self._departures.departure(person, message.category, at)
+        return replace(message, expected_at=departure.due_at if departure else None)
+
+    def _departure(self, draft: Draft, person: Person) -> Departure:
         """Return when a message may leave, by its recipient's clock and what they have heard.
 
         Raises:
             RequestRefused: not before it expires.
         """
-        known = context.people.get((sender.brand_id, draft.recipient), Person(draft.recipient))
-        person = replace(
-            known,
-            zone=draft.recipient_zone or known.zone,
-            state=draft.recipient_state or known.state,
-        )
         departure = self._departures.departure(person, draft.category, draft.due_at)
         if departure is None:
             raise RequestRefused([Fault("to", "never_open", NEVER_OPEN)])
@@ -179,11 +185,10 @@ class Drafting:
             raise RequestRefused([Fault("expires_at", departure.hold_reason, why)])
         return departure
 
-    def _made(
-        self, context: Context, draft: Draft, sender: Sender, departure: Departure
-    ) -> Message:
+    def _made(self, context: Context, draft: Draft, sender: Sender, person: Person) -> Message:
         caller, now = context.caller, context.now
         prepared = not draft.media or not self._media_is_prepared
+        departure = self._departure(draft, person)
         due_at = departure.due_at
         return Message(
             id=self._ids.new("msg", now),
@@ -210,8 +215,8 @@ class Drafting:
             # now says nothing about what it will hold when the message is due.
             lease_until=None if prepared else now if self._rules.hosts_media else due_at,
             hold_reason=departure.hold_reason or (SCHEDULED if due_at > now else None),
-            recipient_zone=draft.recipient_zone,
-            recipient_state=draft.recipient_state,
+            recipient_zone=person.zone,
+            recipient_state=person.state,
             held_from=departure.held_from,
             window_closes_at=departure.window_closes_at,
             hours_digest=departure.hours_digest,
@@ -271,6 +276,16 @@ class Drafting:
             return {}
         async with self._database.read() as tx:
             return dict(await heard_from(tx, tenant_id, recipients))
+
+
+def _person(context: Context, draft: Draft, sender: Sender) -> Person:
+    """Return what is known of a recipient; what the request says of them wins."""
+    known = context.people.get((sender.brand_id, draft.recipient), Person(draft.recipient))
+    return replace(
+        known,
+        zone=draft.recipient_zone or known.zone,
+        state=draft.recipient_state or known.state,
+    )
 
 
 def _recipients(requests: Iterable[MessageRequest]) -> list[str]:
