@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Executable, Row, Select, Text, select, tuple_, update
+from sqlalchemy import Executable, Row, Select, Text, literal, select, tuple_, update
 
 from wirephoto.domain.departure import Departure, Person
 from wirephoto.domain.frequency import Tally
@@ -83,18 +83,21 @@ async def waiting_by_id(tx: Transaction, ids: Sequence[str]) -> list[Waiting]:
 
 def _by_id(database: Database) -> Executable:
     asked = database.json_rows({"id": Text()})
-    return _queued(messages.c.id.in_(select(asked.c.id)))
+    return _queued().where(messages.c.id.in_(select(asked.c.id)))
 
 
 @across_tenants("rules change for all tenants")
 async def waiting_behind(tx: Transaction, place: Place | None, *, limit: int) -> list[Waiting]:
     """Return the next `limit` queued messages behind `place`, in the order of the queue's index."""
-    query = _queued(*([tuple_(*_ORDER) > tuple_(*place)] if place else []))
+    query = _queued()
+    if place:
+        behind = [literal(at, column.type) for at, column in zip(place, _ORDER, strict=True)]
+        query = query.where(tuple_(*_ORDER) > tuple_(*behind))
     found = await tx.execute(query.order_by(*_ORDER).limit(limit))
     return [_waiting(row) for row in found]
 
 
-def _queued(*conditions: ColumnElement[bool]) -> Select[Any]:
+def _queued() -> Select[Any]:
     is_contact = (contacts.c.brand_id == campaigns.c.brand_id) & (
         contacts.c.recipient == messages.c.recipient
     )
@@ -115,7 +118,7 @@ def _queued(*conditions: ColumnElement[bool]) -> Select[Any]:
         .select_from(messages)
         .join(campaigns, campaigns.c.id == messages.c.campaign_id)
         .outerjoin(contacts, is_contact)
-        .where(is_state(messages.c.state, MessageState.QUEUED), *conditions)
+        .where(is_state(messages.c.state, MessageState.QUEUED))
     )
 
 
