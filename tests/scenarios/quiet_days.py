@@ -132,7 +132,14 @@ class QuietDays:
 
     async def live(self, steps: int) -> None:
         """Let some things happen, one after the other."""
-        acts = (self._submit, self._submit, self._write, self._change, self._turn_down)
+        acts = (
+            self._submit,
+            self._submit,
+            self._write,
+            self._change,
+            self._change,
+            self._turn_down,
+        )
         for _ in range(steps):
             await self.random.choice(acts)()
             await self._work()
@@ -148,7 +155,7 @@ class QuietDays:
     async def _submit_to(self, recipients: list[Someone]) -> None:
         for someone in recipients:
             category = self.random.choice([*[Category.MARKETING] * 3, Category.TRANSACTIONAL])
-            ahead = timedelta(minutes=self.random.choice([0, 0, 0, 30, 600, 1500]))
+            ahead = timedelta(minutes=self.random.choice([0, 0, 40, 90, 240, 1500]))
             request = MessageRequest(
                 to=someone.number,
                 text=category.value,
@@ -212,8 +219,8 @@ class QuietDays:
         for _ in range(self.random.randint(1, 4)):
             await self._dispatcher.turn()
             await self.stage.advance(0.6)
-        if self.random.random() < 0.5:
-            for duty in self._duties:
+        for duty in self._duties:
+            if self.random.random() < 0.25:
                 await duty.turn()
 
     async def _pass_time(self) -> None:

@@ -1,5 +1,6 @@
 """What the settings decide, in the forms in which the parts ask for it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from wirephoto.domain.message import Category
 from wirephoto.domain.outcome import FailureClass
 from wirephoto.domain.phone import sender_kind
 from wirephoto.domain.quiet_hours import Policy, QuietHours, parse_policy
-from wirephoto.domain.quiet_rules import RuleBook, standard_rules
+from wirephoto.domain.quiet_rules import standard_rules
 from wirephoto.domain.request import RequestRules
 from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 from wirephoto.engine.receipts import ReceiptRules
@@ -58,8 +59,13 @@ def departure_rules(settings: Settings) -> DepartureRules:
     """
     faults: list[str] = []
     policy = _parsed("WIREPHOTO_QUIET_HOURS", parse_policy, settings.quiet_hours, faults)
-    book = _parsed("WIREPHOTO_QUIET_HOURS_RULES", _rule_book, settings.quiet_hours_rules, faults)
     caps = _parsed("WIREPHOTO_FREQUENCY_CAPS", parse_caps, settings.frequency_caps, faults)
+    book = standard_rules()
+    try:
+        if settings.quiet_hours_rules is not None:
+            book = book.corrected_by(_text_of(settings.quiet_hours_rules))
+    except ValueError as error:
+        faults.append(f"WIREPHOTO_QUIET_HOURS_RULES: {error}")
     if faults:
         raise SettingsInvalid(faults)
     policy = replace(
@@ -67,7 +73,7 @@ def departure_rules(settings: Settings) -> DepartureRules:
         also_held=frozenset(Category(name) for name in settings.quiet_hours_also),
         conversation=timedelta(minutes=settings.conversation_min),
     )
-    return DepartureRules(QuietHours(policy, book or standard_rules()), caps or {})
+    return DepartureRules(QuietHours(policy, book), caps or {})
 
 
 def _parsed(
@@ -76,17 +82,17 @@ def _parsed(
     try:
         return None if text is None else parse(text)
     except ValueError as error:
-        faults.append(f"{variable}: {error}")
+        # What is quoted is a part of the value, which no fault shows.
+        faults.append(f"{variable}: {re.sub('`[^`]*`', 'one item', str(error))}")
         return None
 
 
-def _rule_book(path: str) -> RuleBook:
+def _text_of(path: str) -> str:
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
+        return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise ValueError(f"names a file that cannot be read: {reason or 'no text'}") from None
-    return standard_rules().corrected_by(text)
 
 
 def doubt_policy(settings: Settings) -> DoubtPolicy:
