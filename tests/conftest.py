@@ -7,9 +7,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from tests.factories import make_ids
-from tests.postgres import administer, named, running_server
+from tests.postgres import Databases, administer, named, running_server
 from tests.virtual_clock import VirtualClock
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
@@ -17,20 +18,34 @@ from wirephoto.storage.database import Database, open_database
 from wirephoto.storage.migrations import upgrade
 
 
+@pytest.fixture(autouse=True)
+def plain_log() -> None:
+    """Let tracebacks show no variables, as the gateway's own log does.
+
+    To draw those of one cut connection takes structlog seconds, in which nothing else happens.
+    """
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Give the address of a PostgreSQL server: the one that the environment names, or our own."""
-    with running_server() as url:
+    with running_server(durable=False) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """Give the name of a database with the current schema, to be copied for each test."""
-    name = f"wirephoto_template_{uuid4().hex}"
-    asyncio.run(administer(postgres_server, f"CREATE DATABASE {name}"))
-    asyncio.run(_migrate(named(postgres_server, name)))
-    return name
+def postgres_databases(postgres_server: str) -> Databases:
+    """Give what lends databases with the current schema to tests."""
+    template = f"wirephoto_template_{uuid4().hex}"
+    asyncio.run(administer(postgres_server, f"CREATE DATABASE {template}"))
+    asyncio.run(_migrate(named(postgres_server, template)))
+    databases = Databases(postgres_server, template)
+    asyncio.run(databases.learn())
+    return databases
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +63,11 @@ async def _migrate(url: str) -> None:
 
 
 @pytest.fixture
-async def postgres_url(postgres_server: str, postgres_template: str) -> AsyncIterator[str]:
+async def postgres_url(postgres_databases: Databases) -> AsyncIterator[str]:
     """Give the address of a database of the test's own, with the current schema."""
-    name = f"wirephoto_{uuid4().hex}"
-    await administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    yield named(postgres_server, name)
-    await administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    url = await postgres_databases.take()
+    yield url
+    await postgres_databases.give_back(url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -5,8 +5,8 @@ from io import BytesIO
 import pytest
 from aiohttp import web
 
-from tests.egress_site import BYTES_MAX, egress_maker, open_site, refused
-from wirephoto.egress import Validators
+from tests.egress_site import BYTES_MAX, egress_maker, open_site, raw_server, refused, says
+from wirephoto.egress import VALIDATOR_CHARS_MAX, Validators
 from wirephoto.errors import EgressRefused
 
 
@@ -84,3 +84,32 @@ async def test_unchanged_means_nothing_to_who_has_nothing(site, make_egress):
 
     assert failure.reason == "bad_status"
     assert "If-None-Match" not in site.requests[0].headers
+
+
+async def test_a_sink_gets_the_last_hop_alone(site, make_egress):
+    """What a redirect says in its body is no part of the file."""
+
+    async def answer(request):
+        if request.path == "/a":
+            return web.Response(status=302, headers={"Location": "/b"}, body=b"moved")
+        return web.Response(body=b"picture")
+
+    site.answer = answer
+    sink = BytesIO()
+
+    await make_egress().fetch(site.url("/a"), body_bytes_max=BYTES_MAX, sink=sink)
+
+    assert sink.getvalue() == b"picture"
+
+
+@pytest.mark.parametrize(
+    "etag", [b'"\xff"', b'"\xc3\xa9"', b'"' + b"x" * VALIDATOR_CHARS_MAX + b'"', b""]
+)
+async def test_a_validator_that_cannot_be_kept_is_none(make_egress, etag):
+    """No column takes half a character; the file is fetched again instead."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: " + etag + b"\r\n\r\nabc"
+
+    async with raw_server(says(head)) as port:
+        fetched = await make_egress().fetch(f"http://127.0.0.1:{port}/", body_bytes_max=BYTES_MAX)
+
+    assert (fetched.body, fetched.validators) == (b"abc", Validators())

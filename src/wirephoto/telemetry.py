@@ -58,6 +58,8 @@ class LogEvent(StrEnum):
     ACCOUNT_SLOWED = "account_slowed"
     LINE_STOPPED = "line_stopped"
     LINE_RESUMED = "line_resumed"
+    OPTED_OUT = "opted_out"
+    OPTED_IN = "opted_in"
     CAMPAIGN_SLOWED = "campaign_slowed"
     DAILY_CAP_SPENT = "daily_cap_spent"
     CAMPAIGN_PAUSED = "campaign_paused"

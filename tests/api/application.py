@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from litestar import Litestar
 
 from tests.factories import SENDER, make_ids
 from tests.library import make_media
+from tests.replying import NUMBERS, make_replies
 from wirephoto.api.app import create_app
 from wirephoto.api.auth import Keys
 from wirephoto.api.services import MediaServices, Services, WebhookSettings
@@ -37,6 +38,14 @@ KEY = "first-key-of-the-settings"
 URL = "http://gateway.test"
 
 
+RULES = RequestRules(
+    default_sender=SENDER,
+    default_category=Category.TRANSACTIONAL,
+    expires_after=timedelta(hours=24),
+    real_provider=False,
+)
+
+
 def make_app(
     database: Database,
     clock: Clock,
@@ -57,14 +66,9 @@ def make_app(
         clock=clock,
         ids=ids,
         directory=directory,
+        numbers=NUMBERS,
         outlook=outlook,
-        rules=RequestRules(
-            default_sender=SENDER,
-            default_category=Category.TRANSACTIONAL,
-            expires_after=timedelta(hours=24),
-            real_provider=False,
-            hosts_media=media is not None,
-        ),
+        rules=replace(RULES, hosts_media=media is not None),
         media_is_prepared=media_is_prepared,
     )
     return create_app(
@@ -76,6 +80,8 @@ def make_app(
             keys=Keys(database, clock, first_key=KEY),
             drafting=drafting,
             directory=directory,
+            numbers=NUMBERS,
+            replies=make_replies(database, commits, directory, ids),
             submissions=Submissions(commits=commits, clock=clock, ids=ids, drafting=drafting),
             webhooks=WebhookSettings(DEFAULT_ACCOUNT, DEFAULT_TENANT, **webhooks),
             media=media or make_media(database, clock, Path(tempfile.gettempdir()), hosts=False),

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +13,9 @@ from litestar import Litestar
 from sqlalchemy import insert
 
 from tests.api.application import add_sender, client_of, make_app
+from tests.api.media_gateway import Hosting
 from tests.factories import make_attempt, make_message
+from tests.library import FakeFitter, make_media
 from tests.virtual_clock import VirtualClock
 from wirephoto.api.services import services_of
 from wirephoto.domain.api_key import KeyMode, Scope, key_hash, key_hint, make_key
@@ -151,6 +154,28 @@ class Mover:
 def mover(database: Database, clock: VirtualClock) -> Mover:
     """Give what moves messages."""
     return Mover(database, clock, Ids())
+
+
+@pytest.fixture
+async def hosting(
+    database: Database, clock: VirtualClock, tmp_path: Path
+) -> AsyncIterator[Hosting]:
+    """Give a gateway that hosts files, with one sender; no file under way is left."""
+    await add_sender(database, clock)
+    fitter = FakeFitter()
+    media = make_media(database, clock, tmp_path, fitter=fitter)
+    app = make_app(database, clock, media_is_prepared=True, media=media)
+    made = Hosting(database, clock, tmp_path, media, fitter, app)
+    yield made
+    assert made.left_over() == []
+    media.scratch.close()
+
+
+@pytest.fixture
+async def media_client(hosting: Hosting) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the gateway that hosts files, whose key may do everything."""
+    async with client_of(hosting.app) as client:
+        yield client
 
 
 def with_services(app: Litestar, **changes: Any) -> Litestar:

@@ -1,241 +1,105 @@
-"""Uploads, what was made of them, and the files that phones fetch."""
+"""What was made of a file can be looked up, and what is hosted is given out and noted."""
 
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from tests.api.application import add_sender, client_of, make_app
-from tests.factories import NOW, make_attempt, make_message, send_request
-from tests.library import FakeFitter, make_media
-from wirephoto.api.media import UPLOAD_BYTES_MAX
+from tests.api.application import client_of, exchange
+from tests.api.conftest import with_services
+from tests.api.media_gateway import (
+    PICTURE_BYTES,
+    upload,
+)
+from tests.engine.stage import FailingCommits
+from tests.factories import NOW, make_attempt
+from wirephoto.api.media import NAME_CHARS_MAX, USER_AGENT_CHARS_MAX
+from wirephoto.api.services import services_of
+from wirephoto.domain.api_key import Scope
 from wirephoto.domain.media import Fitting, Form, Media, MediaKind, Prepared, Target
 from wirephoto.domain.message import MessageState
-from wirephoto.storage.hosting import (
-    HostedName,
-    insert_names,
-)
-from wirephoto.storage.media import (
-    get_original,
-)
-from wirephoto.storage.messages import insert_attempts, insert_messages
+from wirephoto.errors import MediaRefused
+from wirephoto.storage.hosting import HostedName, insert_names, record_fetches
+from wirephoto.storage.media import get_original
+from wirephoto.storage.messages import insert_attempts
 from wirephoto.storage.schema import DEFAULT_TENANT
+from wirephoto.storage.schema_media import media_names
 
-JPEG = b"\xff\xd8\xff" + bytes(300)
-
-
-@pytest.fixture
-def media(database, clock, tmp_path):
-    made = make_media(database, clock, tmp_path, fitter=FakeFitter())
-    yield made
-    left = [path.name for folder in tmp_path.glob("wirephoto-*") for path in folder.iterdir()]
-    made.scratch.close()
-    assert left == []
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+NAME = "0123456789abcdefghjkmnpqrs.jpg"
+NARROW = Target(MediaKind.IMAGE, 50)
 
 
-@pytest.fixture
-async def hosting(database, clock, media):
-    """Give a client of a gateway that hosts files."""
-    await add_sender(database, clock)
-    async with client_of(make_app(database, clock, media=media, media_is_prepared=True)) as client:
-        yield client
+async def original_of(hosting, media_id):
+    async with hosting.database.read() as tx:
+        return await get_original(tx, DEFAULT_TENANT, media_id)
 
 
-async def upload(client, body=JPEG, content_type="image/jpeg"):
-    return await client.post("/v1/media", content=body, headers={"Content-Type": content_type})
+async def hosted(media_client, hosting, **changes):
+    """Host an upload as the first attachment of the second attempt; return its message."""
+    original = await original_of(hosting, await upload(media_client))
+    message = await hosting.stored_message(state=MessageState.SUBMITTED, attempts=2)
+    fields = {
+        "name": NAME,
+        "tenant_id": DEFAULT_TENANT,
+        "message_id": message.id,
+        "attempt": 2,
+        "position": 0,
+        "file_id": original.file_id,
+        "media_type": "image/jpeg",
+        "expires_at": NOW + timedelta(hours=48),
+    }
+    async with hosting.database.transaction() as tx:
+        await insert_attempts(tx, [make_attempt(message, number=number) for number in (1, 2)])
+        await insert_names(tx, [HostedName(**fields | changes)])
+    return message
 
 
-async def hosted(database, media, clock, body=JPEG, *, expires_at=NOW + timedelta(days=999)):
-    """Store a message with an attempt and a hosted file; return the message and the name."""
-    with media.scratch.path() as path:
-        path.write_bytes(body)
-        original = await media.library.upload(DEFAULT_TENANT, path, None)
-    message = make_message(state=MessageState.SUBMITTED, attempts=1)
-    name = HostedName(
-        "1234567890abcdefghjkmnpqrs.jpg",
-        DEFAULT_TENANT,
-        message.id,
-        1,
-        0,
-        original.file_id,
-        "image/jpeg",
-        expires_at,
+async def fetches_of(media_client, message):
+    timeline = (await media_client.get(f"/v1/messages/{message.id}/events")).json()
+    return {attempt["number"]: attempt["fetches"] for attempt in timeline["attempts"]}
+
+
+async def test_what_was_made_of_an_upload_is_shown(media_client, hosting):
+    """Each target with its report: what it was, what it became, how, and what it cost."""
+    media_id = await upload(media_client)
+    original = await original_of(hosting, media_id)
+    await hosting.media.library.prepared(original, NARROW)
+    hosting.fitter.refusals = [MediaRefused("too_many_pixels", "Send a smaller one.")]
+    with pytest.raises(MediaRefused):
+        await hosting.media.library.prepared(original, Target(MediaKind.IMAGE, 40))
+
+    found = (await media_client.get(f"/v1/media/{media_id}")).json()
+
+    assert (found["id"], found["available"]) == (media_id, True)
+    by_target = {made["target"]: made for made in found["renditions"]}
+    made = by_target[NARROW.key]
+    assert (made["fitting"]["original"]["size_bytes"], made["fitting"]["sent"]["size_bytes"]) == (
+        len(PICTURE_BYTES),
+        50,
     )
-    async with database.transaction() as tx:
-        await insert_messages(tx, [message])
-        await insert_attempts(tx, [make_attempt(message)])
-        await insert_names(tx, [name])
-    return message, name.name
+    assert (made["fitting"]["steps"], made["fitting"]["warnings"]) == (
+        ["cut off"],
+        ["It was cut off."],
+    )
+    refused = by_target[Target(MediaKind.IMAGE, 40).key]
+    assert (refused["fitting"], refused["reason"]) == (None, "too_many_pixels")
+    assert refused["detail"] == "Send a smaller one."
 
 
-async def test_an_upload_is_kept_and_shown(hosting, database):
-    """What it is shows in its bytes, whatever its sender calls it."""
-    answer = await upload(hosting, content_type="image/png")
-
-    assert answer.status_code == 201
-    made = answer.json()
-    assert (made["kind"], made["media_type"]) == ("image", "image/jpeg")
-    assert (made["size_bytes"], made["available"], made["url"]) == (303, True, None)
-    assert (await hosting.get(f"/v1/media/{made['id']}")).json() == made
-    async with database.read() as tx:
-        assert (await get_original(tx, DEFAULT_TENANT, made["id"])).file_id is not None
-
-
-async def test_a_form_with_a_file_is_an_upload_too(hosting):
-    """Browsers have no other way; the other fields are passed over, and so is a second file."""
-    files = [
-        ("note", (None, b"what it is")),
-        ("file", ("cat.ics", b"BEGIN:VCALENDAR", "text/calendar")),
-        ("file", ("dog.jpg", JPEG, "image/jpeg")),
-    ]
-
-    made = await hosting.post("/v1/media", files=files)
-
-    assert made.status_code == 201
-    assert (made.json()["media_type"], made.json()["size_bytes"]) == ("text/calendar", 15)
-
-
-FORM = "multipart/form-data; boundary=xyz"
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body"),
-    [
-        ("image/jpeg", b""),
-        (FORM, b""),
-        ("multipart/form-data", JPEG),
-        (FORM, b'--xyz\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--xyz--\r\n'),
-        (FORM, b'--xyz\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\nhalf'),
-        (FORM, b"no form at all"),
-    ],
-)
-async def test_what_holds_no_file_is_refused(hosting, content_type, body):
-    """With the field's name, and nothing is kept."""
-    refused = await upload(hosting, body, content_type)
-
-    assert refused.status_code == 422
-    assert refused.json()["errors"][0]["field"] == "file"
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-async def test_a_file_that_is_too_large_is_refused(hosting, streamed):
-    """By what it says of itself, or once it has come so far."""
-    body = bytes(UPLOAD_BYTES_MAX + 1)
-
-    async def pieces():
-        for at in range(0, len(body), 1_000_000):
-            yield body[at : at + 1_000_000]
-
-    refused = await upload(hosting, pieces() if streamed else body)
-
-    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
-
-
-async def test_without_a_public_address_nothing_can_be_uploaded(client):
-    """It could never be fetched: better said now than when the message is due."""
-    refused = await upload(client)
-    message = await client.post("/v1/messages", json=send_request(media=[{"upload": "med_1"}]))
-
-    assert (refused.status_code, refused.json()["code"]) == (409, "not_hosted")
-    assert message.json()["errors"][0]["code"] == "not_hosted"
-
-
-@pytest.mark.parametrize(
-    ("part", "field", "code"),
-    [
-        ({"upload": "med_none"}, "media[0].upload", "unknown_upload"),
-        ({"upload": "med_1", "url": "https://example.com/a.jpg"}, "media[0].upload", "conflict"),
-        ({}, "media[0].url", "required"),
-    ],
-)
-async def test_an_attachment_is_an_address_or_an_upload(hosting, part, field, code):
-    """One of the two, and one that is there."""
-    refused = await hosting.post("/v1/messages", json=send_request(media=[part]))
-
-    fault = refused.json()["errors"][0]
-    assert (refused.status_code, fault["field"], fault["code"]) == (422, field, code)
-
-
-async def test_a_message_takes_its_kind_from_the_upload(hosting):
-    """Who uploads a contact need not say so twice."""
-    made = (await upload(hosting, b"BEGIN:VCARD\r\nEND:VCARD\r\n")).json()
-
-    sent = await hosting.post("/v1/messages", json=send_request(media=[{"upload": made["id"]}]))
-
-    (part,) = sent.json()["media"]
-    assert (part["kind"], part["upload"], part["url"]) == ("vcard", made["id"], None)
-    assert sent.json()["state"] == "preparing"
-
-
-async def test_what_was_made_of_a_file_is_shown(hosting, media, database):
-    """And why nothing could be made of it for another target."""
-    made = (await upload(hosting)).json()
-    async with database.read() as tx:
-        original = await get_original(tx, DEFAULT_TENANT, made["id"])
-    await media.library.prepared(original, Target(MediaKind.IMAGE, 100))
-
-    (shown,) = (await hosting.get(f"/v1/media/{made['id']}")).json()["renditions"]
-
-    assert shown["target"] == "image-100-ffffff-moving"
-    assert shown["fitting"]["sent"]["size_bytes"] == 100
-    assert shown["fitting"]["steps"] == ["cut off"]
-    assert (shown["reason"], shown["detail"]) == (None, None)
-
-
-@pytest.mark.parametrize("media_id", ["med_none", "x" * 100, "%00"])
-async def test_media_that_is_not_there_is_not_found(hosting, media_id):
-    """As for everything else."""
-    assert (await hosting.get(f"/v1/media/{media_id}")).status_code == 404
-
-
-async def test_a_phone_fetches_its_picture(hosting, media, database, clock):
-    """Without a key; and each fetch is evidence, shown with its attempt."""
-    message, name = await hosted(database, media, clock)
-
-    async with client_of_nobody(hosting) as phone:
-        head = await phone.head(f"/media/{name}")
-        got = await phone.get(f"/media/{name}", headers={"User-Agent": "carrier/1"})
-
-    assert (got.status_code, got.content) == (200, JPEG)
-    assert got.headers["content-type"] == head.headers["content-type"] == "image/jpeg"
-    assert got.headers["content-length"] == head.headers["content-length"] == str(len(JPEG))
-    assert got.headers["x-content-type-options"] == "nosniff"
-    timeline = (await hosting.get(f"/v1/messages/{message.id}/events")).json()
-    fetches = timeline["attempts"][0]["fetches"]
-    assert [(each["method"], each["attachment"]) for each in fetches] == [("HEAD", 0), ("GET", 0)]
-    assert fetches[1]["user_agent"] == "carrier/1"
-
-
-def client_of_nobody(client):
-    """Return a client of the same gateway without a key."""
-    return client_of(client._transport.app, key=None)
-
-
-@pytest.mark.parametrize("name", ["none.jpg", "x" * 500, "%00.jpg"])
-async def test_a_name_that_is_not_served_is_not_found(hosting, name):
-    """Whoever guesses learns nothing."""
-    assert (await hosting.get(f"/media/{name}")).status_code == 404
-
-
-async def test_a_name_whose_time_is_over_is_not_found(hosting, media, database, clock):
-    """Even where nobody has swept it yet."""
-    _, name = await hosted(database, media, clock, expires_at=NOW)
-
-    assert (await hosting.get(f"/media/{name}")).status_code == 404
-
-
-async def test_media_of_a_message_is_shown_with_what_was_made_of_it(hosting, database):
+async def test_what_a_message_was_made_of_is_shown(media_client, hosting):
     """Type, size, dimensions, steps, warnings, time: as the pipeline told them."""
     original, sent = Form("image/png", 9000, 40, 30, 1), Form("image/jpeg", 800, 20, 15, 1)
     fitting = Fitting(original, sent, ("resized",), ("It is small.",), 12)
     prepared = Prepared("med_1", "fil_1", fitting)
-    message = make_message(media=(Media(url="https://x.example/a.png", prepared=prepared),))
-    async with database.transaction() as tx:
-        await insert_messages(tx, [message])
+    message = await hosting.stored_message(
+        media=(Media(url="https://x.example/a.png", prepared=prepared),)
+    )
 
-    (part,) = (await hosting.get(f"/v1/messages/{message.id}")).json()["media"]
+    [attached] = (await media_client.get(f"/v1/messages/{message.id}")).json()["media"]
 
-    assert part["media_id"] == "med_1"
-    assert part["fitting"] == {
+    assert attached["media_id"] == "med_1"
+    assert attached["fitting"] == {
         "original": shown_form("image/png", 9000, 40, 30),
         "sent": shown_form("image/jpeg", 800, 20, 15),
         "steps": ["resized"],
@@ -253,3 +117,146 @@ def shown_form(media_type, size_bytes, width, height):
         "frames": 1,
         "duration_s": None,
     }
+
+
+@on_sqlite
+@pytest.mark.parametrize("media_id", ["med_unknown", "x", "med_%00", "a" * 500])
+async def test_media_that_is_not_there(media_client, media_id):
+    """A 404, whatever stands in the path."""
+    answer = await media_client.get(f"/v1/media/{media_id}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_media_of_another_tenant_is_not_there(
+    media_client,
+    hosting,
+    store_key,
+    other_tenant,
+):
+    """Not even that it exists is told."""
+    media_id = await upload(media_client)
+    key = await store_key(Scope.READ, Scope.SEND, tenant_id=other_tenant)
+
+    async with client_of(hosting.app, key=key) as theirs:
+        answer = await theirs.get(f"/v1/media/{media_id}")
+
+    assert answer.status_code == 404
+
+
+async def test_a_hosted_file_is_given_out_and_noted(media_client, hosting):
+    """The fetch is evidence that its attempt was accepted, and stands under that attempt."""
+    message = await hosted(media_client, hosting)
+    await hosting.clock.advance(7)
+
+    async with client_of(hosting.app, key=None) as phone:
+        answer = await phone.get(f"/media/{NAME}", headers={"User-Agent": "carrier/1"})
+
+    assert (answer.status_code, answer.content) == (200, PICTURE_BYTES)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["content-length"] == str(len(PICTURE_BYTES))
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert await fetches_of(media_client, message) == {
+        1: [],
+        2: [
+            {
+                "attachment": 0,
+                "method": "GET",
+                "user_agent": "carrier/1",
+                "at": "2026-03-04T15:00:07Z",
+            }
+        ],
+    }
+
+
+async def test_head_tells_of_a_file_without_sending_it(media_client, hosting):
+    """Providers ask first; that is noted as well."""
+    message = await hosted(media_client, hosting)
+
+    async with client_of(hosting.app, key=None) as phone:
+        answer = await phone.head(f"/media/{NAME}")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len(PICTURE_BYTES))
+    [noted] = (await fetches_of(media_client, message))[2]
+    assert noted["method"] == "HEAD"
+
+
+@on_sqlite
+async def test_a_user_agent_is_kept_as_far_as_it_can_be(media_client, hosting):
+    """It is a stranger's text: bounded, and none at all where there is none."""
+    message = await hosted(media_client, hosting)
+    target = f"/media/{NAME}".encode()
+    for agent in ([], [(b"user-agent", b"x" * 999)], [(b"user-agent", b"caf\xe9\x00")]):
+        answer = await exchange(hosting.app, "GET", target, headers=agent)
+        assert answer.status == 200
+
+    agents = [fetch["user_agent"] for fetch in (await fetches_of(media_client, message))[2]]
+    assert agents == [None, "x" * USER_AGENT_CHARS_MAX, "caf\xe9"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/media/unknown.jpg",
+        b"/media/" + NAME.removesuffix(".jpg").encode(),
+        b"/media/" + NAME.upper().encode(),
+        b"/media/%00",
+        b"/media/" + NAME.encode() + b"%00",
+        b"/media/" + b"x" * (NAME_CHARS_MAX + 1),
+        b"/media/" + b"x" * 5000,
+        b"/media/..%2f..%2fetc%2fpasswd",
+        b"/media/%ff",
+    ],
+    ids=lambda target: target[:30],
+)
+async def test_a_name_that_is_not_served_is_a_404(media_client, hosting, target):
+    """Whatever it is, and no text of it reaches the store."""
+    await hosted(media_client, hosting)
+
+    answer = await exchange(hosting.app, "GET", target)
+
+    assert (answer.status, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_a_name_whose_time_is_over_is_a_404(media_client, hosting):
+    """To the second, whether it was swept by then or not."""
+    message = await hosted(media_client, hosting, expires_at=NOW + timedelta(seconds=5))
+    async with client_of(hosting.app, key=None) as phone:
+        await hosting.clock.advance(4)
+        assert (await phone.get(f"/media/{NAME}")).status_code == 200
+        await hosting.clock.advance(1)
+
+        assert (await phone.get(f"/media/{NAME}")).status_code == 404
+
+    assert len((await fetches_of(media_client, message))[2]) == 1
+
+
+@on_sqlite
+async def test_a_phone_gets_its_picture_where_the_fetch_cannot_be_noted(
+    media_client,
+    hosting,
+):
+    """The note is for us; the picture is what the message was sent for."""
+    message = await hosted(media_client, hosting)
+    commits = FailingCommits(services_of(hosting.app).commits)
+    commits.failing.add(record_fetches)
+    with_services(hosting.app, commits=commits)
+
+    async with client_of(hosting.app, key=None) as phone:
+        answer = await phone.get(f"/media/{NAME}")
+
+    assert (answer.status_code, answer.content) == (200, PICTURE_BYTES)
+    assert commits.failed == 1
+    assert (await fetches_of(media_client, message))[2] == []
+
+
+@on_sqlite
+async def test_other_methods_are_refused(media_client, hosting):
+    """Nobody changes what phones see."""
+    await hosted(media_client, hosting)
+    for method in ("PUT", "POST", "DELETE"):
+        assert (await media_client.request(method, f"/media/{NAME}")).status_code == 405
+
+    async with hosting.database.read() as tx:
+        assert (await tx.execute(select(media_names.c.fetches))).scalar_one() == 0

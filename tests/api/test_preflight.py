@@ -49,11 +49,13 @@ async def preflight(database, clock, pipeline):
     )
     async with client_of(app) as client:
 
-        async def ask(*, works=True, **changes):
+        async def ask(*, works=True, meanwhile=None, **changes):
             body = send_request(preflight=True, **changes)
             asking = asyncio.create_task(client.post("/v1/messages", json=body, headers=KEY))
+            await eventually(lambda: asking.done() or preparation.bell.is_set())
+            if meanwhile:
+                await meanwhile(client, body)
             if works:
-                await eventually(lambda: asking.done() or preparation.bell.is_set())
                 await preparation.turn()
                 await preparation.drain()
             while not asking.done():
@@ -122,3 +124,30 @@ async def test_a_text_needs_no_wait(preflight):
     answer = await preflight(works=False, media=None)
 
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+
+
+async def test_a_key_whose_request_still_waits_is_in_use(preflight):
+    """The second one must not start the same once more."""
+    second = None
+
+    async def repeat(client, body):
+        nonlocal second
+        second = await client.post("/v1/messages", json=body, headers=KEY)
+
+    first = await preflight(meanwhile=repeat)
+
+    assert (second.status_code, second.json()["code"]) == (409, "key_in_use")
+    assert (first.status_code, first.json()["state"]) == (202, "queued")
+
+
+async def test_what_is_canceled_meanwhile_is_no_refusal_of_its_picture(preflight):
+    """The caller sees the message as it is."""
+
+    async def cancel(client, _body):
+        (message,) = (await client.get("/v1/messages")).json()["messages"]
+        canceled = await client.post(f"/v1/messages/{message['id']}/cancel")
+        assert canceled.status_code == 200
+
+    answer = await preflight(meanwhile=cancel)
+
+    assert (answer.status_code, answer.json()["state"]) == (202, "canceled")

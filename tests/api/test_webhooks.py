@@ -14,10 +14,13 @@ from sqlalchemy import select
 from tests.api.application import URL, add_sender, client_of, make_app
 from tests.api.conftest import Mover
 from tests.factories import NOW, RECIPIENT, SENDER
+from tests.replying import make_replies
 from tests.virtual_clock import VirtualClock
 from wirephoto.domain.message import MessageState
 from wirephoto.engine.inbound import Inbound
 from wirephoto.engine.receipts import ReceiptRules, Receipts
+from wirephoto.engine.senders import SenderDirectory
+from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.schema import webhooks
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -49,7 +52,9 @@ REPLY = {
 def make_inbound(database, clock, ids) -> Inbound:
     """Return the duty that applies what the routes stored."""
     receipts = Receipts(ReceiptRules(), clock=clock, ids=ids, random=Random(1))
-    return Inbound(database, clock, ids, receipts)
+    directory = SenderDirectory(database, clock)
+    replies = make_replies(database, GroupCommit(database), directory, ids)
+    return Inbound(database, clock=clock, ids=ids, receipts=receipts, replies=replies)
 
 
 def signed(body: bytes, *, secret: str = SECRET, **claims: Any) -> dict[str, str]:

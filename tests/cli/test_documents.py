@@ -80,5 +80,6 @@ def test_the_command_line_is_a_typer_application():
         "campaigns",
         "keys",
         "media",
+        "opt-outs",
         "senders",
     }

@@ -1,7 +1,12 @@
 """What the tests of the engine share."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
+from tests.egress_site import open_site
+from tests.engine.library_stage import Shelf
 from tests.engine.stage import Stage
 from tests.virtual_clock import VirtualClock
 from wirephoto.ids import Ids
@@ -15,3 +20,13 @@ async def stage(database: Database, commits: GroupCommit, clock: VirtualClock, i
     stage = Stage(database, commits, clock, ids)
     await stage.prepare()
     return stage
+
+
+@pytest.fixture
+async def shelf(stage: Stage, tmp_path: Path) -> AsyncIterator[Shelf]:
+    """Give a site with pictures, and libraries that fetch them; no file under way is left."""
+    async with open_site() as site:
+        made = Shelf(stage, site, tmp_path)
+        yield made
+        assert made.left_over() == []
+        await made.close()

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Table, func, insert, select, update
 
 from tests.factories import NOW, SENDER, make_attempt, make_message
+from tests.replying import make_replies
 from tests.virtual_clock import VirtualClock
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
@@ -19,6 +20,8 @@ from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings
 from wirephoto.engine.inbound import STATUS, Inbound
 from wirephoto.engine.receipts import ReceiptRules, Receipts
+from wirephoto.engine.replies import Replies
+from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
@@ -304,7 +307,19 @@ def make_receipts(stage: Stage, **rules: Any) -> Receipts:
 
 def make_inbound(stage: Stage, **rules: Any) -> Inbound:
     """Return the duty that applies webhooks."""
-    return Inbound(stage.database, stage.clock, stage.ids, make_receipts(stage, **rules))
+    return Inbound(
+        stage.database,
+        clock=stage.clock,
+        ids=stage.ids,
+        receipts=make_receipts(stage, **rules),
+        replies=replies_on(stage),
+    )
+
+
+def replies_on(stage: Stage, **settings: Any) -> Replies:
+    """Return what takes the messages of phones, under the default settings but for `settings`."""
+    directory = SenderDirectory(stage.database, stage.clock)
+    return make_replies(stage.database, stage.commits, directory, stage.ids, **settings)
 
 
 class FailingCommits:

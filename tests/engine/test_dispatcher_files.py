@@ -1,19 +1,19 @@
 """Files that we host are named with the attempt that lets them leave, or not at all."""
 
-from dataclasses import replace
-
 from sqlalchemy import select
 
-from tests.engine.stage import FakeProvider, make_dispatcher
-from tests.factories import NOW, make_message
+from tests.engine.stage import FailingCommits, FakeProvider, make_dispatcher
+from tests.factories import make_message
 from tests.library import kept_media
 from wirephoto.domain.media import Media
-from wirephoto.domain.message import MessageState
-from wirephoto.engine.attempts import begin
-from wirephoto.storage.messages import Transition, begin_sending
+from wirephoto.domain.message import MessageState, Priority
+from wirephoto.domain.outcome import Outcome, Verdict
+from wirephoto.engine.moves import cancel
+from wirephoto.storage.messages import begin_sending
 from wirephoto.storage.schema_media import media_names
 
 MEDIA_URL = "https://gateway.example/media/"
+DOWN = Outcome(Verdict.RETRY, "connection_failed", "Down.", retry_after_s=1.0)
 
 
 async def hosted_message(stage):
@@ -25,7 +25,7 @@ async def hosted_message(stage):
 
 async def names(stage):
     async with stage.database.read() as tx:
-        return (await tx.execute(select(media_names))).all()
+        return (await tx.execute(select(media_names).order_by(media_names.c.attempt))).all()
 
 
 async def test_the_provider_is_told_a_name_that_is_stored_already(stage):
@@ -45,17 +45,58 @@ async def test_the_provider_is_told_a_name_that_is_stored_already(stage):
     (asked,) = provider.submitted
     assert [each.url for each in asked.media] == [MEDIA_URL + name.name]
     assert (name.message_id, name.attempt, name.position) == (message.id, 1, 0)
+    assert (name.file_id, name.media_type) == ("fil_1", "image/jpeg")
     (attempt,) = await stage.attempts(message)
     assert name.name in attempt.request
+    assert name.expires_at > attempt.deadline_at
+
+
+async def test_each_attempt_has_new_names(stage):
+    """A fetch of the second name is evidence for the second attempt, and for no other."""
+    message, provider = await hosted_message(stage), FakeProvider(stage.clock, DOWN)
+    dispatcher = make_dispatcher(stage, provider, media_url=MEDIA_URL)
+    await dispatcher.turn()
+    await stage.advance(10.0)
+    await dispatcher.turn()
+    await stage.advance(1.0)
+
+    rows = await names(stage)
+    assert [row.attempt for row in rows] == [1, 2]
+    told = [submission.media[0].url for submission in provider.submitted]
+    assert told == [MEDIA_URL + row.name for row in rows]
+    assert (await stage.message(message)).state is MessageState.SUBMITTED
 
 
 async def test_an_attempt_that_lost_its_message_names_nothing(stage):
-    """Nobody is to fetch what was never sent: somebody else had moved it by then."""
+    """It was canceled after its claim: nobody is to fetch what was never sent."""
+    await stage.store(make_message(priority=Priority.URGENT))
+    message, provider = await hosted_message(stage), FakeProvider(stage.clock)
+    await make_dispatcher(stage, provider, media_url=MEDIA_URL).turn()
+
+    await cancel(
+        stage.database,
+        stage.commits,
+        tenant_id=message.tenant_id,
+        message_id=message.id,
+        clock=stage.clock,
+        ids=stage.ids,
+    )
+    await stage.advance(1.0)
+
+    assert len(provider.submitted) == 1
+    assert (await stage.message(message)).state is MessageState.CANCELED
+    assert (await names(stage), await stage.attempts(message)) == ([], [])
+
+
+async def test_an_attempt_that_cannot_be_stored_names_nothing(stage):
+    """One transaction: both or neither."""
     message = await hosted_message(stage)
-    claimed = replace(message, state=MessageState.CLAIMED, slot_at=NOW)
-    begun = begin(claimed, now=NOW, ids=stage.ids, timeout_s=30.0, media_url=MEDIA_URL)
-    leaving = Transition(begun.pair.message, begun=begun.pair.attempt, names=begun.names)
+    provider, commits = FakeProvider(stage.clock), FailingCommits(stage.commits)
+    commits.failing.add(begin_sending)
 
-    assert not await stage.commits.run(begin_sending, leaving)
+    await make_dispatcher(stage, provider, commits=commits, media_url=MEDIA_URL).turn()
+    await stage.advance(0.5)
 
+    assert commits.failed
+    assert provider.submitted == []
     assert (await names(stage), await stage.attempts(message)) == ([], [])

@@ -7,6 +7,7 @@ from sqlalchemy import event, insert
 
 from tests.engine.stage import Stage
 from tests.factories import NOW, RECIPIENT, SENDER, make_message
+from tests.replying import NUMBERS
 from tests.virtual_clock import VirtualClock
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.daily_cap import CapRules
@@ -44,6 +45,7 @@ def make_drafting(stage: Stage, policy: str = "federal", caps: str | None = None
         clock=stage.clock,
         ids=stage.ids,
         directory=SenderDirectory(stage.database, stage.clock),
+        numbers=NUMBERS,
         outlook=Outlook(stage.database, stage.clock, CapRules()),
         rules=RequestRules(
             default_sender=SENDER,

@@ -77,7 +77,7 @@ async def test_what_is_claimed_before_closing_time_and_begun_after_it_stays(stag
 
     held = await stage.message(message)
     assert (held.hold_reason, held.due_at) == ("quiet_hours", NEXT_OPENS)
-    assert (held.version, provider.submitted) == (2, [])
+    assert (held.version, provider.submitted) == (3, [])
     assert await stage.attempts(message) == []
 
 

@@ -1,393 +1,280 @@
-"""Each file is fetched once and fitted once, over all processes, and kept by content."""
+"""What addresses hold is fetched once, and again when it may have changed."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from aiohttp import web
-from sqlalchemy import func, select
+from sqlalchemy import delete, update
 
-from tests.egress_site import LOOPBACK, open_site
+from tests.egress_site import raw_server
+from tests.engine.library_stage import PICTURE_BYTES, WIDE
+from tests.engine.stage import eventually
 from tests.factories import NOW
-from tests.library import FakeFitter, make_media
-from wirephoto.domain.media import FRESH_BY_DEFAULT, Media, MediaKind, Target
-from wirephoto.egress import Egress
+from wirephoto.domain.media import MediaKind
 from wirephoto.engine.once import LEASE, LEASE_POLL_S
 from wirephoto.errors import MediaRefused
-from wirephoto.media.scratch import PREFIX
 from wirephoto.storage.leases import take_lease
 from wirephoto.storage.schema import DEFAULT_TENANT
-from wirephoto.storage.schema_media import files, media, renditions
+from wirephoto.storage.schema_media import files, media, work_leases
 
-TARGET = Target(MediaKind.IMAGE, 1000)
-LARGE = b"\xff\xd8\xff" + bytes(2000)
-SMALL = b"\xff\xd8\xff" + bytes(20)
+SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
-async def site():
-    """Give a site that serves one file, and says what it knows of it."""
-    async with open_site() as made:
-        serve(made, LARGE)
-        yield made
+async def refusal(awaitable) -> MediaRefused:
+    with pytest.raises(MediaRefused) as caught:
+        await awaitable
+    return caught.value
 
 
-def serve(site, body, **headers):
-    async def answer(request):
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if headers.get("ETag") and request.headers.get("If-None-Match") == headers["ETag"]:
-            return web.Response(status=304, headers=sent)
-        return web.Response(body=body, headers={"Content-Type": "image/jpeg"} | sent)
+async def test_an_address_that_many_ask_for_is_fetched_once(shelf):
+    """A thousand messages of a campaign show one picture; its server must not notice more."""
+    library = shelf.library()
 
-    site.answer = answer
+    originals = await asyncio.gather(*[shelf.fetched(library) for _ in range(50)])
 
-
-@pytest.fixture
-def parts(stage, tmp_path):
-    """Give a maker of processes over one database and one store."""
-    made = []
-
-    def make(fitter=None):
-        egress = Egress(stage.clock, allow=LOOPBACK)
-        part = make_media(
-            stage.database,
-            stage.clock,
-            tmp_path,
-            fitter=fitter,
-            egress=egress,
-            seed=len(made) + 1,
-        )
-        made.append(part)
-        return part
-
-    yield make
-    # Whatever went wrong, no file under way was left behind.
-    left = {path.name for folder in tmp_path.glob(f"{PREFIX}*") for path in folder.iterdir()}
-    for part in made:
-        part.scratch.close()
-    assert left == set()
-    assert not list(tmp_path.glob(f"{PREFIX}*"))
+    assert len(shelf.site.requests) == 1
+    assert {original.id for original in originals} == {originals[0].id}
+    assert await shelf.stage.count(media) == await shelf.stage.count(files) == 1
 
 
-async def original(part, site, *, asked_at=NOW, path="/cat.jpg"):
-    return await part.library.original(DEFAULT_TENANT, Media(site.url(path)), asked_at=asked_at)
+async def test_what_was_fetched_is_known(shelf):
+    """Type and size are what the bytes are, whatever the server says."""
+    shelf.headers = {"Content-Type": "text/html", "ETag": '"1"', "Last-Modified": "Wed"}
 
+    original = await shelf.fetched(shelf.library())
 
-async def upload(part, tmp_path, body=LARGE, claimed=None):
-    path = tmp_path / "upload"
-    path.write_bytes(body)
-    try:
-        return await part.library.upload(DEFAULT_TENANT, path, claimed)
-    finally:
-        path.unlink()
-
-
-async def count(stage, table):
-    async with stage.database.read() as tx:
-        return (await tx.execute(select(func.count()).select_from(table))).scalar_one()
-
-
-async def test_one_address_asked_for_by_many_is_fetched_once(stage, parts, site):
-    """A bulk of one picture must not hammer its server."""
-    part = parts()
-
-    found = await asyncio.gather(*[original(part, site) for _ in range(20)])
-
-    assert len(site.requests) == 1
-    assert len({each.id for each in found}) == 1
-    assert (found[0].kind, found[0].media_type) == (MediaKind.IMAGE, "image/jpeg")
-    assert await count(stage, files) == 1
-
-
-async def test_two_processes_fetch_and_fit_once(stage, parts, site):
-    """They share nothing but the database and the store."""
-    fitters = [FakeFitter(), FakeFitter()]
-    first, second = (parts(fitter) for fitter in fitters)
-
-    both = asyncio.gather(original(first, site), original(second, site))
-    await asyncio.sleep(0)  # noqa: TID251 - gives way, takes no time
-    while not both.done():
-        await stage.advance(LEASE_POLL_S)
-    ours, theirs = await both
-    making = asyncio.gather(
-        first.library.prepared(ours, TARGET), second.library.prepared(theirs, TARGET)
-    )
-    while not making.done():
-        await stage.advance(LEASE_POLL_S)
-    prepared = await making
-
-    assert len(site.requests) == 1
-    assert len(fitters[0].asked) + len(fitters[1].asked) == 1
-    assert prepared[0].file_id == prepared[1].file_id
-    assert await count(stage, renditions) == 1
-
-
-async def test_a_process_that_died_over_a_fetch_does_not_hold_it_for_ever(stage, parts, site):
-    """Its lease runs out, and another fetches."""
-    part, url = parts(), site.url()
-    (found,) = [await original(part, site)]
-    async with stage.database.transaction() as tx:
-        await take_lease(
-            tx,
-            DEFAULT_TENANT,
-            f"fetch:{DEFAULT_TENANT}:{found.url_hash}",
-            holder="somebody who died",
-            now=NOW,
-            until=NOW + LEASE,
-        )
-    later = NOW + timedelta(hours=2)
-    await stage.advance(7200 - LEASE.total_seconds() / 2)
-    asking = asyncio.create_task(original(part, site, asked_at=later))
-    await stage.advance(LEASE.total_seconds())
-
-    assert (await asking).url == url
-    assert len(site.requests) == 2
+    assert (original.kind, original.media_type) == (MediaKind.IMAGE, "image/jpeg")
+    assert (original.size_bytes, original.url) == (len(PICTURE_BYTES), shelf.site.url())
+    assert (original.etag, original.last_modified) == ('"1"', "Wed")
+    assert (original.checked_at, original.fresh_until) == (NOW, NOW + 60 * SECOND)
 
 
 @pytest.mark.parametrize(
-    ("cache_control", "after_s", "fetches"),
+    ("cache_control", "after_s", "requests"),
     [
-        (None, FRESH_BY_DEFAULT.total_seconds() - 1, 1),
-        (None, FRESH_BY_DEFAULT.total_seconds() + 1, 2),
+        (None, 59, 1),
+        (None, 60, 2),
         ("max-age=600", 599, 1),
+        ("max-age=600", 600, 2),
         ("no-cache", 1, 2),
+        ("no-store", 1, 2),
+        ("max-age=864000", 3600, 2),
     ],
 )
-async def test_a_file_is_used_again_while_it_is_fresh(
-    stage, parts, site, cache_control, after_s, fetches
+async def test_a_picture_is_used_again_while_its_server_lets_it_be(
+    shelf, cache_control, after_s, requests
 ):
-    """As long as its server lets it be, and a minute where that says nothing."""
-    serve(site, LARGE, **({"Cache_Control": cache_control} if cache_control else {}))
-    part = parts()
-    await original(part, site)
-    await stage.advance(after_s)
+    """Customers replace a picture under its address, and mean the new one from then on."""
+    shelf.headers = {"Cache-Control": cache_control} if cache_control else {}
+    library = shelf.library()
+    await shelf.fetched(library)
+    await shelf.stage.clock.advance(after_s)
 
-    await original(part, site, asked_at=stage.clock.now())
+    await shelf.fetched(library)
 
-    assert len(site.requests) == fetches
-
-
-async def test_a_message_from_before_the_fetch_never_fetches_again(stage, parts, site):
-    """Ten thousand that were accepted together may take an hour to prepare."""
-    serve(site, LARGE, Cache_Control="no-store")
-    part = parts()
-    await original(part, site)
-    await stage.advance(3600)
-
-    await original(part, site, asked_at=NOW - timedelta(seconds=1))
-
-    assert len(site.requests) == 1
+    assert len(shelf.site.requests) == requests
 
 
-async def test_a_file_that_has_not_changed_is_not_sent_again(stage, parts, site):
-    """Its server says so, and what was made of it is used on."""
-    serve(site, LARGE, ETag='"v1"', Cache_Control="max-age=10")
-    part = parts()
-    first = await original(part, site)
-    await stage.advance(11)
+async def test_what_was_fetched_after_it_was_asked_for_is_never_stale(shelf):
+    """The messages of one campaign wait their turn: that a fetch took long makes it no older."""
+    shelf.headers = {"Cache-Control": "no-store"}
+    library = shelf.library()
+    await shelf.stage.clock.advance(5)
+    await shelf.fetched(library)
+    await shelf.stage.clock.advance(3600)
 
-    second = await original(part, site, asked_at=stage.clock.now())
+    await shelf.fetched(library, asked_at=NOW + 5 * SECOND)
+    assert len(shelf.site.requests) == 1
 
-    assert site.requests[1].headers["If-None-Match"] == '"v1"'
+    await shelf.fetched(library, asked_at=NOW + 6 * SECOND)
+    assert len(shelf.site.requests) == 2
+
+
+async def test_a_picture_that_has_not_changed_is_not_sent_again(shelf):
+    """Its server says so (304), and that counts as a fetch."""
+    shelf.headers = {"ETag": '"1"', "Cache-Control": "max-age=10"}
+    library = shelf.library()
+    first = await shelf.fetched(library)
+    await shelf.stage.clock.advance(10)
+
+    second = await shelf.fetched(library)
+    await shelf.stage.clock.advance(9)
+    await shelf.fetched(library)
+
+    asked = [request.headers.get("If-None-Match") for request in shelf.site.requests]
+    assert asked == [None, '"1"']
     assert (second.id, second.file_id) == (first.id, first.file_id)
-    assert second.fresh_until == stage.clock.now() + timedelta(seconds=10)
-    assert await count(stage, media) == 1
+    assert second.checked_at == NOW + 10 * SECOND
 
 
-async def test_a_file_that_has_changed_is_another_one(stage, parts, site):
-    """The messages before keep theirs."""
-    serve(site, LARGE, ETag='"v1"', Cache_Control="no-cache")
-    part = parts()
-    first = await original(part, site)
-    serve(site, SMALL, ETag='"v2"')
-    await stage.advance(1)
+async def test_a_picture_that_has_changed_is_another_one(shelf):
+    """Messages under way keep the one that they have."""
+    library = shelf.library()
+    first = await shelf.fetched(library)
+    await shelf.stage.clock.advance(60)
+    shelf.content += b"changed"
 
-    second = await original(part, site, asked_at=stage.clock.now())
+    second = await shelf.fetched(library)
 
     assert second.id != first.id
     assert second.file_id != first.file_id
+    assert (await shelf.fetched(library)).id == second.id
+    assert len(shelf.site.requests) == 2
 
 
-async def test_the_same_bytes_at_two_addresses_are_fitted_once(stage, parts, site):
-    """Shops have one picture under many names."""
-    fitter = FakeFitter()
-    part = parts(fitter)
-    first, second = [await original(part, site, path=path) for path in ("/a.jpg", "/b.jpg")]
+async def test_a_picture_whose_file_was_deleted_is_fetched_whole(shelf):
+    """A server that is asked whether it changed would say no, and nobody had it then."""
+    shelf.headers = {"ETag": '"1"'}
+    library = shelf.library()
+    await shelf.fetched(library)
+    async with shelf.stage.database.transaction() as tx:
+        await tx.execute(update(media).values(file_id=None))
+        await tx.execute(delete(files))
 
-    prepared = [await part.library.prepared(each, TARGET) for each in (first, second)]
+    again = await shelf.fetched(library)
 
-    assert first.file_id == second.file_id
-    assert len(fitter.asked) == 1
-    assert [each.media_id for each in prepared] == [first.id, second.id]
-    assert prepared[0].fitting.sent.size_bytes == 1000
-
-
-async def test_an_original_that_fits_is_sent_itself(stage, parts, tmp_path):
-    """It is not stored twice."""
-    part = parts()
-    small = await upload(part, tmp_path, SMALL)
-
-    prepared = await part.library.prepared(small, TARGET)
-
-    assert prepared.file_id == small.file_id
-    assert await count(stage, files) == 1
+    assert again.file_id is not None
+    assert "If-None-Match" not in shelf.site.requests[1].headers
 
 
-async def test_each_budget_has_its_own_fitting(parts, tmp_path):
-    """A toll-free number takes less than a long one."""
-    fitter = FakeFitter()
-    part = parts(fitter)
-    large = await upload(part, tmp_path)
+async def test_two_processes_fetch_once(shelf):
+    """The second waits for what the first brings."""
+    shelf.open.clear()
+    first = asyncio.ensure_future(shelf.fetched(shelf.library()))
+    await eventually(lambda: shelf.site.requests)
+    second = asyncio.ensure_future(shelf.fetched(shelf.library()))
+    await shelf.stage.advance(LEASE_POLL_S)
+    assert not second.done()
 
-    prepared = [
-        await part.library.prepared(large, replace(TARGET, bytes_max=size))
-        for size in (1000, 500, 1000)
-    ]
+    shelf.open.set()
+    found = await first
+    await eventually_advanced(shelf, second)
 
-    assert [each.fitting.sent.size_bytes for each in prepared] == [1000, 500, 1000]
-    assert len(fitter.asked) == 2
-
-
-async def test_what_cannot_be_fitted_is_refused_again_without_another_try(parts, tmp_path):
-    """A thousand messages with one broken picture cost one worker's turn."""
-    fitter = FakeFitter()
-    fitter.refusals = [MediaRefused("corrupt", "Save it anew.")]
-    part = parts(fitter)
-    broken = await upload(part, tmp_path)
-
-    for _ in range(3):
-        with pytest.raises(MediaRefused, match="Save it anew") as refused:
-            await part.library.prepared(broken, TARGET)
-
-    assert (refused.value.reason, refused.value.retryable) == ("corrupt", False)
-    assert len(fitter.asked) == 1
+    assert (await second).id == found.id
+    assert len(shelf.site.requests) == 1
+    assert await shelf.stage.count(work_leases) == 0
 
 
-async def test_what_may_be_fitted_later_is_tried_again(parts, tmp_path):
-    """Nothing is remembered of a worker that somebody killed."""
-    fitter = FakeFitter()
-    fitter.refusals = [MediaRefused("check_failed", "Later.", retryable=True)]
-    part = parts(fitter)
-    large = await upload(part, tmp_path)
-    with pytest.raises(MediaRefused):
-        await part.library.prepared(large, TARGET)
+async def eventually_advanced(shelf, waiting) -> None:
+    async def is_done() -> bool:
+        return waiting.done()
 
-    assert (await part.library.prepared(large, TARGET)).fitting.sent.size_bytes == 1000
+    await shelf.stage.advance_until(is_done, step_s=LEASE_POLL_S, within_s=60)
+
+
+async def test_a_process_that_died_holds_an_address_up_for_a_while_only(shelf):
+    """Its lease runs out, and another fetches."""
+    library = shelf.library()
+    known = await shelf.fetched(library)
+    async with shelf.stage.database.transaction() as tx:
+        key = f"fetch:{DEFAULT_TENANT}:{known.url_hash}"
+        later = NOW + timedelta(hours=1)
+        await take_lease(tx, DEFAULT_TENANT, key, holder="dead", now=later, until=later + LEASE)
+    await shelf.stage.clock.advance(3600)
+
+    waiting = asyncio.ensure_future(shelf.fetched(library))
+    await shelf.stage.advance(1)
+    assert not waiting.done()
+    await shelf.stage.clock.advance(LEASE.total_seconds())
+    await eventually_advanced(shelf, waiting)
+
+    assert (await waiting).checked_at >= NOW + timedelta(hours=1) + LEASE
+    assert len(shelf.site.requests) == 2
+
+
+async def test_a_failure_is_shared_by_those_who_waited_for_it_and_then_forgotten(shelf):
+    """A server that is away for a minute must hold up neither the others nor what comes later."""
+    shelf.status = 503
+    library = shelf.library()
+    shelf.open.clear()
+    waiting = [asyncio.ensure_future(shelf.fetched(library)) for _ in range(20)]
+    await eventually(lambda: shelf.site.requests)
+    await shelf.stage.quiet()
+    shelf.open.set()
+
+    failures = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert {(failure.reason, failure.retryable) for failure in failures} == {("unreachable", True)}
+    assert len(shelf.site.requests) == 1
+    shelf.status = 200
+    assert (await shelf.fetched(library)).file_id
+    assert await shelf.stage.count(work_leases) == 0
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "retryable"), [(404, "unreachable", False), (503, "unreachable", True)]
+    ("status", "reason", "retryable"),
+    [(404, "unreachable", False), (500, "unreachable", True)],
 )
-async def test_a_failed_fetch_is_named_and_not_remembered(parts, site, status, reason, retryable):
-    """The file may be there in a minute."""
+async def test_why_an_address_gives_nothing_is_told(shelf, status, reason, retryable):
+    """What never will be fails at once, what may be later is tried again."""
+    shelf.status = status
 
-    async def answer(_request):
-        return web.Response(status=status)
+    failure = await refusal(shelf.fetched(shelf.library()))
 
-    site.answer = answer
-    part = parts()
-    with pytest.raises(MediaRefused) as refused:
-        await original(part, site)
-    serve(site, LARGE)
-
-    assert (refused.value.reason, refused.value.retryable) == (reason, retryable)
-    assert (await original(part, site)).size_bytes == len(LARGE)
+    assert (failure.reason, failure.retryable) == (reason, retryable)
 
 
-@pytest.mark.parametrize(("body", "reason"), [(b"", "corrupt"), (bytes(100_001), "too_large")])
-async def test_what_is_no_file_is_refused(parts, site, body, reason):
-    """By name, before anything is stored."""
-    serve(site, body)
+async def test_a_file_above_the_limit_is_refused_and_not_kept(shelf):
+    """And nothing of it stays in the store."""
+    shelf.content = b"x" * 100_001
 
-    with pytest.raises(MediaRefused) as refused:
-        await original(parts(), site)
+    failure = await refusal(shelf.fetched(shelf.library()))
 
-    assert refused.value.reason == reason
-
-
-async def test_an_upload_is_found_by_its_own_tenant_alone(stage, parts, tmp_path):
-    """An id is no secret."""
-    part = parts()
-    mine = await upload(part, tmp_path, b"unknown", "text/calendar")
-
-    found = await part.library.original(DEFAULT_TENANT, Media(upload=mine.id), asked_at=NOW)
-    with pytest.raises(MediaRefused) as refused:
-        await part.library.original("tnt_other", Media(upload=mine.id), asked_at=NOW)
-
-    assert (found, found.media_type, found.kind) == (mine, "text/calendar", MediaKind.FILE)
-    assert refused.value.reason == "unknown_upload"
+    assert (failure.reason, failure.retryable) == ("too_large", False)
+    assert shelf.stored() == []
 
 
-async def test_use_is_noted(stage, parts, tmp_path):
-    """What nobody uses is deleted; what is used is not."""
-    part = parts()
-    mine = await upload(part, tmp_path)
-    await stage.advance(3600)
+async def test_an_empty_file_is_refused(shelf):
+    """There is nothing to show."""
+    shelf.content = b""
 
-    await part.library.original(DEFAULT_TENANT, Media(upload=mine.id), asked_at=NOW)
-
-    async with stage.database.read() as tx:
-        assert (await tx.execute(select(media.c.used_at))).scalar_one() == stage.clock.now()
+    assert (await refusal(shelf.fetched(shelf.library()))).reason == "corrupt"
 
 
-async def test_bytes_that_somebody_deleted_are_no_other_picture(stage, parts, tmp_path):
-    """The customer hears what to do, and the same file can be uploaded again."""
-    part = parts()
-    large = await upload(part, tmp_path)
-    async with stage.database.read() as tx:
-        row = (await tx.execute(select(files))).one()
-    await part.store.delete([f"{row.tenant_id}/{row.id}.{row.digest}"])
+async def test_the_same_bytes_at_two_addresses_are_kept_and_fitted_once(shelf):
+    """Content delivery networks have many names for one picture."""
+    library = shelf.library()
+    one, two = [await shelf.fetched(library, path) for path in ("/a.jpg", "/b.jpg")]
 
-    with pytest.raises(MediaRefused) as refused:
-        await part.library.prepared(large, TARGET)
-    again = await upload(part, tmp_path)
+    prepared = [await library.prepared(original, WIDE) for original in (one, two)]
 
-    assert refused.value.reason == "upload_gone"
-    assert await count(stage, renditions) == 0
-    assert (await part.library.prepared(again, TARGET)).fitting.sent.size_bytes == 1000
+    assert one.id != two.id
+    assert one.file_id == two.file_id
+    assert [ready.media_id for ready in prepared] == [one.id, two.id]
+    assert len(shelf.fitter.asked) == len(shelf.stored()) == 1
 
 
-async def test_fetched_bytes_that_were_lost_are_fetched_again(stage, parts, site):
-    """Nobody has to do anything about it."""
-    part = parts()
-    found = await original(part, site)
-    async with stage.database.read() as tx:
-        row = (await tx.execute(select(files))).one()
-    await part.store.delete([f"{row.tenant_id}/{row.id}.{row.digest}"])
-    with pytest.raises(MediaRefused) as refused:
-        await part.library.prepared(found, TARGET)
+async def test_a_header_that_no_column_can_hold_costs_nobody_the_picture(shelf):
+    """Strangers' servers send what they like: bytes that are no text, types that are none."""
+    body = b"\x00\x01 unknown"
+    head = b'HTTP/1.1 200 OK\r\nETag: "\xff"\r\nContent-Type: im\xffage/x\r\nContent-Length: %d\r\n'
 
-    again = await original(part, site)
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head % len(body) + b"\r\n" + body)
+        await writer.drain()
 
-    assert (refused.value.reason, refused.value.retryable) == ("unreachable", True)
-    assert (await part.library.prepared(again, TARGET)).fitting.sent.size_bytes == 1000
-    assert len(site.requests) == 2
+    async with raw_server(talk) as port:
+        shelf.site.url = lambda _path: f"http://127.0.0.1:{port}/cat"
+        original = await shelf.fetched(shelf.library())
 
-
-async def test_a_server_that_fails_costs_those_who_wait_one_try(stage, parts, site):
-    """A thousand messages that wait thirty seconds each, one after the other, take all night."""
-
-    async def answer(_request):
-        return web.Response(status=503)
-
-    site.answer = answer
-    part = parts()
-
-    results = await asyncio.gather(
-        *[original(part, site) for _ in range(20)], return_exceptions=True
-    )
-
-    assert {result.reason for result in results} == {"unreachable"}
-    assert len(site.requests) == 1
-    with pytest.raises(MediaRefused):
-        await original(part, site)
-    assert len(site.requests) == 2
+    assert (original.etag, original.media_type) == (None, "application/octet-stream")
+    assert original.kind is MediaKind.FILE
 
 
-@pytest.mark.parametrize("claimed", ["text/html; charset=x", "a\r\nb: c", "x" * 500, "", None])
-async def test_a_type_that_is_none_is_not_passed_on(parts, tmp_path, claimed):
-    """It would be a header of ours one day."""
-    kept = await upload(parts(), tmp_path, b"unknown", claimed)
+async def test_use_is_written_down_now_and_then(shelf):
+    """A picture in use for weeks is not deleted, and a campaign does not write for each message."""
+    library = shelf.library()
+    shelf.headers = {"Cache-Control": "max-age=3600"}
+    await shelf.fetched(library)
 
-    assert kept.media_type == "application/octet-stream"
+    await shelf.stage.clock.advance(600)
+    await shelf.fetched(library)
+    [row] = await shelf.rows(media)
+    assert row.used_at == NOW
+    await shelf.stage.clock.advance(1)
+    await shelf.fetched(library)
+
+    [row] = await shelf.rows(media)
+    assert row.used_at == NOW + 601 * SECOND
+    assert (await shelf.fetched(library)).used_at == row.used_at

@@ -1,135 +1,188 @@
-"""What becomes of a message's media: budgets shared, refusals numbered, addresses left alone."""
+"""What each attachment has to become: together they keep to the budget of their sender."""
+
+from dataclasses import replace
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
-from tests.egress_site import LOOPBACK, open_site, picture
-from tests.factories import NOW, make_message
-from tests.library import FakeFitter, make_media
+from tests.factories import make_message
 from wirephoto.domain.media import OVERHEAD_BYTES, Media, MediaKind, Profile
-from wirephoto.egress import Egress
 from wirephoto.engine.media_modes import Checking, Converting, FittingRules
 from wirephoto.errors import MediaRefused
-from wirephoto.storage.schema import DEFAULT_TENANT
 
-BUDGETS = {
-    "10dlc": 40_000 + OVERHEAD_BYTES,
-    "short_code": 40_000 + OVERHEAD_BYTES,
-    "toll_free": 30_000 + OVERHEAD_BYTES,
-    "fast": 20_000 + OVERHEAD_BYTES,
-}
-JPEG, VCARD = b"\xff\xd8\xff", b"BEGIN:VCARD\r\n"
+TOLL_FREE = "+18005550100"
+BUDGETS = {"10dlc": 64_000, "toll_free": 44_000, "short_code": 54_000, "fast": 24_000}
+ROOM = {name: total - OVERHEAD_BYTES for name, total in BUDGETS.items()}
+RULES = FittingRules(BUDGETS, "#102030")
 
 
-@pytest.fixture
-def fitter():
-    return FakeFitter()
+async def attached(shelf, library, *sizes, **changes):
+    """Return uploads of these sizes as attachments."""
+    originals = [
+        await shelf.uploaded(library, bytes([number]) * size) for number, size in enumerate(sizes)
+    ]
+    return tuple(Media(upload=original.id, **changes) for original in originals)
 
 
-@pytest.fixture
-def parts(stage, tmp_path, fitter):
-    made = make_media(stage.database, stage.clock, tmp_path, fitter=fitter)
-    yield made
-    made.scratch.close()
+async def convert(shelf, library, media, **changes):
+    """Return what is made of a message's attachments."""
+    return await Converting(library, RULES)(make_message(media=tuple(media), **changes))
 
 
-@pytest.fixture
-def convert(parts):
-    return Converting(parts.library, FittingRules(BUDGETS, "#102030"))
+async def refusal(awaitable) -> MediaRefused:
+    with pytest.raises(MediaRefused) as caught:
+        await awaitable
+    return caught.value
 
 
-async def uploaded(parts, tmp_path, size, *, magic=JPEG, **changes):
-    """Return media of `size` bytes."""
-    path = tmp_path / "upload"
-    path.write_bytes(magic + bytes([size % 251]) * (size - len(magic)))
-    original = await parts.library.upload(DEFAULT_TENANT, path, None)
-    path.unlink()
-    return Media(upload=original.id, kind=original.kind, **changes)
-
-
-def sizes(media):
-    return [each.prepared.fitting.sent.size_bytes for each in media]
+def targets(shelf):
+    return {len(body): target.bytes_max for body, target in shelf.fitter.asked}
 
 
 @pytest.mark.parametrize(
-    ("sender", "profile", "expected"),
+    ("changes", "profile", "expected"),
     [
-        ("+12025550100", Profile.STANDARD, 40_000),
-        ("+18005550100", Profile.STANDARD, 30_000),
-        ("12345", Profile.STANDARD, 40_000),
-        ("+12025550100", Profile.FAST, 20_000),
+        ({}, Profile.STANDARD, ROOM["10dlc"]),
+        ({"sender": TOLL_FREE}, Profile.STANDARD, ROOM["toll_free"]),
+        ({"sender": "12345"}, Profile.STANDARD, ROOM["short_code"]),
+        ({}, Profile.FAST, ROOM["fast"]),
     ],
 )
-async def test_a_picture_fits_its_senders_budget(
-    convert, parts, fitter, tmp_path, sender, profile, expected
-):
-    """A toll-free number takes less, and where time matters everybody does."""
-    media = await uploaded(parts, tmp_path, 90_000, profile=profile, still_allowed=True)
+async def test_one_attachment_has_all_of_the_budget(shelf, changes, profile, expected):
+    """However small it is: so that everybody who sends it asks for the same."""
+    library = shelf.library()
+    media = await attached(shelf, library, 90_000, profile=profile)
 
-    prepared = await convert(make_message(media=(media,), sender=sender))
+    [made] = await convert(shelf, library, media, **changes)
 
-    assert sizes(prepared) == [expected]
-    target = fitter.asked[0][1]
-    assert (target.background, target.still_allowed) == ("#102030", True)
-
-
-async def test_attachments_share_the_budget(convert, parts, tmp_path):
-    """It is the message that must be small enough, not each of its files."""
-    media = [await uploaded(parts, tmp_path, size) for size in (60_000, 10_000, 50_000)]
-
-    assert sizes(await convert(make_message(media=tuple(media)))) == [15_000, 10_000, 15_000]
+    [(_, target)] = shelf.fitter.asked
+    assert (target.bytes_max, target.background) == (expected, RULES.background)
+    assert made.prepared is not None
+    assert made.prepared.fitting.sent.size_bytes == expected
+    assert replace(made, prepared=None) == media[0]
 
 
-async def test_what_cannot_shrink_keeps_its_size(convert, parts, tmp_path):
-    """A contact that is cut off is none."""
-    contact = await uploaded(parts, tmp_path, 25_000, magic=VCARD)
-    photograph = await uploaded(parts, tmp_path, 60_000)
+async def test_several_attachments_share_the_budget(shelf):
+    """The carrier counts the message, not the file."""
+    library = shelf.library()
+    media = await attached(shelf, library, 90_000, 80_000, 10_000)
 
-    prepared = await convert(make_message(media=(contact, photograph)))
+    made = await convert(shelf, library, media)
 
-    assert prepared[0].kind is MediaKind.VCARD
-    assert sizes(prepared) == [25_000, 15_000]
-
-
-async def test_what_leaves_no_room_is_refused_with_the_remedy(convert, parts, tmp_path):
-    """Now, and not by a carrier that drops it."""
-    contact = await uploaded(parts, tmp_path, 39_000, magic=VCARD)
-    photograph = await uploaded(parts, tmp_path, 60_000)
-
-    with pytest.raises(MediaRefused, match="send fewer, or smaller ones") as refused:
-        await convert(make_message(media=(contact, photograph)))
-
-    assert (refused.value.reason, refused.value.retryable) == ("too_large", False)
+    assert targets(shelf) == {90_000: 25_000, 80_000: 25_000, 10_000: 10_000}
+    sent = [one.prepared.fitting.sent.size_bytes for one in made]
+    assert sum(sent) <= ROOM["10dlc"]
+    assert [one.upload for one in made] == [one.upload for one in media]
 
 
-async def test_a_refusal_tells_which_of_several_it_means(convert, parts, fitter, tmp_path):
-    """And of one alone it need not."""
-    media = [await uploaded(parts, tmp_path, size) for size in (5_000, 6_000)]
-    unknown = Media(upload="med_none")
+async def test_what_cannot_be_made_smaller_takes_its_size_first(shelf):
+    """A contact card goes out whole; the picture beside it gives way."""
+    library = shelf.library()
+    picture, card = await attached(shelf, library, 90_000, 20_000)
 
-    with pytest.raises(MediaRefused, match=r"^Attachment 2: There is no such upload"):
-        await convert(make_message(media=(media[0], unknown)))
-    with pytest.raises(MediaRefused, match=r"^There is no such upload"):
-        await convert(make_message(media=(unknown,)))
+    await convert(shelf, library, [picture, replace(card, kind=MediaKind.VCARD)])
+
+    assert targets(shelf) == {90_000: ROOM["10dlc"] - 20_000, 20_000: 20_000}
+    kinds = {target.kind for _, target in shelf.fitter.asked}
+    assert kinds == {MediaKind.IMAGE, MediaKind.VCARD}
 
 
-async def test_in_check_mode_addresses_stay_as_they_are(stage):
-    """The provider fetches them, so what is wrong there is told and nothing is kept."""
-    async with open_site() as site:
-        check = Checking(Egress(stage.clock, allow=LOOPBACK))
-        message = make_message(media=(Media(site.url()), Media(site.url("/page"))))
+@pytest.mark.parametrize(
+    "sizes",
+    [(90_000, 55_000), (40_000, 30_000, 20_000)],
+    ids=["no room beside it", "too much that is fixed"],
+)
+async def test_what_does_not_fit_together_is_refused_before_it_is_fitted(shelf, sizes):
+    """With the number that it has to keep to."""
+    library = shelf.library()
+    first, *rest = await attached(shelf, library, *sizes)
+    fixed = [replace(one, kind=MediaKind.VIDEO) for one in rest]
+    every = [first, *fixed] if len(sizes) == 2 else [replace(first, kind=MediaKind.VIDEO), *fixed]
 
-        async def answer(request):
-            if request.path == "/page":
-                return await picture(request)
-            whole = JPEG + b"\xe0\x00\x02\xff\xda\x00\x02\xff\xd9"
-            response = await picture(request)
-            response.body = whole
-            return response
+    failure = await refusal(convert(shelf, library, every))
 
-        site.answer = answer
-        with pytest.raises(MediaRefused, match=r"^Attachment 2: ") as refused:
-            await check(message)
-        one = make_message(media=message.media[:1], created_at=NOW)
+    assert (failure.reason, failure.retryable) == ("too_large", False)
+    assert "60,000" in str(failure)
+    assert shelf.fitter.asked == []
 
-        assert await check(one) == one.media
-    assert refused.value.reason == "not_an_image"
+
+async def test_a_still_is_only_made_where_it_is_allowed(shelf):
+    """The customer said so for this attachment, not for its neighbour."""
+    library = shelf.library()
+    one, two = await attached(shelf, library, 30_000, 20_000)
+
+    await convert(shelf, library, [replace(one, still_allowed=True), two])
+
+    allowed = {len(body): target.still_allowed for body, target in shelf.fitter.asked}
+    assert allowed == {30_000: True, 20_000: False}
+
+
+async def test_a_refusal_tells_which_attachment_it_means(shelf):
+    """Ten pictures, and one of them is broken."""
+    library = shelf.library()
+    one, _ = await attached(shelf, library, 30_000, 20_000)
+
+    failure = await refusal(convert(shelf, library, [one, Media(upload="med_unknown")]))
+
+    assert failure.reason == "unknown_upload"
+    assert str(failure).startswith("Attachment 2: ")
+
+
+async def test_a_refusal_of_the_only_attachment_needs_no_number(shelf):
+    """There is nothing to tell apart."""
+    failure = await refusal(convert(shelf, shelf.library(), [Media(upload="med_unknown")]))
+
+    assert not str(failure).startswith("Attachment")
+
+
+async def test_a_refusal_for_ever_comes_before_one_that_may_pass(shelf):
+    """Else the message is tried for minutes, and then fails for what was known at once."""
+    shelf.status = 503
+    passing, final = Media(shelf.site.url()), Media(upload="med_unknown")
+
+    failure = await refusal(convert(shelf, shelf.library(), [passing, final]))
+
+    assert (failure.reason, failure.retryable) == ("unknown_upload", False)
+    assert str(failure).startswith("Attachment 2: ")
+
+
+async def test_the_same_attachment_twice_is_fitted_once(shelf):
+    """And both are there."""
+    library = shelf.library()
+    [media] = await attached(shelf, library, 50_000)
+
+    made = await convert(shelf, library, [media, media])
+
+    assert len(shelf.fitter.asked) == 1
+    assert made[0] == made[1]
+
+
+async def test_a_message_has_what_its_address_held_when_it_was_accepted_or_since(shelf):
+    """A customer who replaces a picture means the new one from the next message on."""
+    shelf.headers = {"Cache-Control": "no-cache"}
+    library = shelf.library()
+    media = [Media(shelf.site.url())]
+    await convert(shelf, library, media)
+    await convert(shelf, library, media)
+    assert len(shelf.site.requests) == 1
+
+    await shelf.stage.clock.advance(1)
+    await convert(shelf, library, media, created_at=shelf.stage.clock.now())
+
+    assert len(shelf.site.requests) == 2
+
+
+async def test_where_nothing_is_hosted_the_callers_address_is_sent(shelf):
+    """It was fetched and looked at, and stays as it is; one that fails names its place."""
+    body = BytesIO()
+    Image.new("RGB", (40, 30), "red").save(body, "JPEG")
+    shelf.content, shelf.headers = body.getvalue(), {"Content-Type": "image/jpeg"}
+    media = (Media(shelf.site.url()),)
+
+    assert await Checking(shelf.egress)(make_message(media=media)) == media
+
+    both = (*media, Media("http://127.0.0.1:1/none.jpg"))
+    failure = await refusal(Checking(shelf.egress)(make_message(media=both)))
+    assert (failure.reason, failure.retryable) == ("unreachable", True)
+    assert str(failure).startswith("Attachment 2: ")

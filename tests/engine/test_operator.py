@@ -7,6 +7,7 @@ import pytest
 from tests.engine.stage import Stage
 from tests.factories import NOW, SENDER, make_message
 from tests.storage.writing import OTHER_TENANT, add_tenant
+from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.line import QUIET
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.engine.claim import LOOK_AHEAD, claim_due
@@ -51,6 +52,7 @@ async def claimed(stage: Stage) -> list[str]:
                 head_start=timedelta(),
                 limit=100,
                 lease=timedelta(seconds=30),
+                cap_rules=CapRules(),
             )
         ids += [message.id for message in found.messages]
         if found.rest_s:
@@ -182,6 +184,7 @@ async def test_a_campaign_whose_messages_all_wait_lets_the_claim_rest(stage, ope
             head_start=timedelta(),
             limit=100,
             lease=timedelta(seconds=30),
+            cap_rules=CapRules(),
         )
 
     assert (found.messages, found.rest_s) == ([], 0.5)

@@ -16,7 +16,7 @@ from wirephoto.domain.message import Message, MessageState, Priority
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.moves import cancel
 from wirephoto.engine.preparation import LEASE, REST_S, SIDE_BY_SIDE, Preparation
-from wirephoto.errors import MediaRefused
+from wirephoto.errors import MediaRefused, StoreUnavailable
 from wirephoto.storage.schema_media import message_media
 
 POLICY = RetryPolicy(tries_max=3, first_s=4.0)
@@ -314,3 +314,18 @@ async def test_slow_attachments_together_do_not_outlast_the_lease(stage, check):
     stored = await stage.message(message)
     assert (stored.state, stored.reason) == (MessageState.PREPARING, "unreachable")
     assert stored.lease_until is not None
+
+
+async def test_a_media_store_that_is_away_fails_no_message(stage, check):
+    """An outage of an hour is ours, not the picture's: it counts as no try."""
+    message = preparing(tries=POLICY.tries_max - 1)
+    await stage.store(message)
+    check.faults[PICTURE] = [StoreUnavailable("read", "it does not answer in time")] * 2
+    preparation = make_preparation(stage, check)
+
+    for _ in range(3):
+        await turn(preparation)
+        await stage.advance(LEASE.total_seconds())
+
+    assert len(check.checked) == 3
+    assert (await stage.message(message)).state is MessageState.QUEUED

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.engine.stage import Stage, logged, make_receipts
+from tests.engine.stage import Stage, logged, make_receipts, replies_on
 from tests.factories import NOW, make_attempt, make_message
 from wirephoto.domain.doubt import LOOK_UP_AFTER, Delivery, DoubtPolicy
 from wirephoto.domain.follow import Pair
@@ -49,6 +49,7 @@ def reconciler(stage: Stage, *, delivery=Delivery.AT_MOST_ONCE, records=None, **
         database=stage.database,
         records=records,
         receipts=make_receipts(stage, **rules),
+        replies=replies_on(stage),
         policy=DoubtPolicy(delivery, GRACE, looks_up=records is not None),
         clock=stage.clock,
         ids=stage.ids,

@@ -11,6 +11,7 @@ import pytest
 
 from tests.engine.stage import Stage
 from tests.factories import NOW, PICTURE, RECIPIENT, SENDER
+from tests.replying import NUMBERS
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.media import Media
@@ -55,6 +56,7 @@ def make_submissions(stage: Stage, *, checked: bool = True) -> Submissions:
         clock=stage.clock,
         ids=stage.ids,
         directory=SenderDirectory(stage.database, stage.clock),
+        numbers=NUMBERS,
         outlook=Outlook(stage.database, stage.clock, CapRules()),
         rules=RULES,
         media_is_prepared=checked,

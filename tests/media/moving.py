@@ -23,9 +23,9 @@ def scenery(size: tuple[int, int] = SIZE) -> Image.Image:
 
 def ball(count: int, size: tuple[int, int] = SIZE) -> list[Image.Image]:
     """A red ball that flies across a scenery which stands still."""
-    frames = []
+    frames, background = [], scenery(size)
     for number in range(count):
-        frame = scenery(size)
+        frame = background.copy()
         left = number * (size[0] - 40) // count
         top = round(size[1] * (0.5 + 0.3 * math.sin(number / 8)))
         ImageDraw.Draw(frame).ellipse((left, top, left + 40, top + 40), fill=(220, 30, 40))

@@ -35,9 +35,12 @@ def specimens(number: int) -> tuple[corpus.Specimen, ...]:
 @pytest.fixture
 def fit(tmp_path):
     """Run a file through the pipeline: return the fitting, and the bytes that go out."""
+    return fitter_in(tmp_path)
 
+
+def fitter_in(folder):
     def run(body: bytes, bytes_max: int = 596_000, **changes):
-        source, output = tmp_path / "source", tmp_path / "output"
+        source, output = folder / "source", folder / "output"
         source.write_bytes(body)
         output.unlink(missing_ok=True)
         target = Target(MediaKind.IMAGE, bytes_max, **changes)
@@ -54,13 +57,23 @@ def shown(body: bytes) -> Image.Image:
     return picture
 
 
+@pytest.fixture(scope="module")
+def corpus_fit(tmp_path_factory):
+    """Give what comes of a class of the corpus for a budget: made once for all tests."""
+    run = fitter_in(tmp_path_factory.mktemp("corpus"))
+
+    @cache
+    def made(number: int, bytes_max: int):
+        return [(each, *run(each.body, bytes_max)) for each in specimens(number)]
+
+    return made
+
+
 @pytest.mark.parametrize("bytes_max", BUDGETS)
 @pytest.mark.parametrize("number", range(len(corpus.CLASSES)))
-def test_every_picture_of_the_corpus_fits_without_metadata(fit, number, bytes_max):
+def test_every_picture_of_the_corpus_fits_without_metadata(corpus_fit, number, bytes_max):
     """What people have goes out, within the budget, and never tells where they live."""
-    for specimen in specimens(number):
-        fitting, body = fit(specimen.body, bytes_max)
-
+    for specimen, fitting, body in corpus_fit(number, bytes_max):
         assert len(body) <= bytes_max, specimen.name
         assert not [mark for mark in (*METADATA, corpus.PLACE) if mark in body], specimen.name
         picture = shown(body)
@@ -73,11 +86,11 @@ def test_every_picture_of_the_corpus_fits_without_metadata(fit, number, bytes_ma
 
 
 @pytest.mark.parametrize("number", range(len(corpus.CLASSES)))
-def test_every_class_of_the_corpus_keeps_its_colours_and_stands_upright(fit, number):
+def test_every_class_of_the_corpus_keeps_its_colours_and_stands_upright(corpus_fit, number):
     """A sideways, mirrored or greenish picture is worse than none: it was sent, and looks wrong."""
     alike = {
-        specimen.name: similarity(shown(fit(specimen.body)[1]), specimen.reference)
-        for specimen in specimens(number)
+        specimen.name: similarity(shown(body), specimen.reference)
+        for specimen, _, body in corpus_fit(number, max(BUDGETS))
     }
 
     assert min(alike.values()) > 0.9, alike

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tests.engine.nights import rules
 from tests.engine.stage import FakeProvider, Stage, make_dispatcher, make_inbound, receipt
 from tests.factories import SENDER
+from tests.replying import NUMBERS
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.departure import DepartureRules
@@ -107,6 +108,7 @@ class QuietDays:
             clock=stage.clock,
             ids=stage.ids,
             directory=SenderDirectory(stage.database, stage.clock),
+            numbers=NUMBERS,
             outlook=Outlook(stage.database, stage.clock, CapRules()),
             rules=RequestRules(
                 default_sender=SENDER,

@@ -11,6 +11,7 @@ import pytest
 
 import wirephoto.storage
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
+from tests.replying import NUMBERS, make_opt_out
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
 from wirephoto.domain.media import MediaKind
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
@@ -61,6 +62,13 @@ from wirephoto.storage.messages import (
     list_attempts,
     list_events,
     list_messages,
+)
+from wirephoto.storage.opt_outs import (
+    end_opt_outs,
+    get_opt_out,
+    insert_opt_outs,
+    list_opt_outs,
+    standing_opt_outs,
 )
 from wirephoto.storage.pools import (
     HeardFrom,
@@ -306,6 +314,7 @@ async def store_theirs(database):
         await store_their_media(tx, message.id)
         await store_their_pool(tx)
         await store_their_senders(tx)
+        await insert_opt_outs(tx, [make_opt_out(tenant_id=OTHER_TENANT)])
     return message.id, attempt.id
 
 
@@ -359,6 +368,12 @@ ASKED = {
     list_senders: lambda tx, tenant, *_: list_senders(tx, tenant, after=None, limit=9),
     get_sender: lambda tx, tenant, *_: get_sender(tx, tenant, "+12025550188"),
     lock_sender: lambda tx, tenant, *_: lock_sender(tx, tenant, "+12025550188"),
+    standing_opt_outs: lambda tx, tenant, *_: standing_opt_outs(
+        tx, tenant, [NUMBERS.of(RECIPIENT)]
+    ),
+    list_opt_outs: lambda tx, tenant, *_: list_opt_outs(tx, tenant, limit=9),
+    get_opt_out: lambda tx, tenant, *_: get_opt_out(tx, tenant, "opt_1"),
+    end_opt_outs: lambda tx, tenant, *_: end_opt_outs(tx, tenant, ["opt_1"], by="x", now=NOW),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }
 

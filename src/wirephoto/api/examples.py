@@ -5,6 +5,7 @@ from typing import Any
 MESSAGE_ID = "msg_01kjxsk7r0eheprta8jab2vs3w"
 PATHS = {
     "number": "+12025550100",
+    "opt_out_id": "opt_01kjxsk7r0eheprta8jab2vs3w",
     "campaign_id": "cmp_01kjxsk7r0eheprta8jab2vs3w",
 }
 """What stands in the place of a path's parameter, where it is no message's id."""
@@ -139,4 +140,7 @@ def _inbound() -> dict[str, Any]:
         "message_uuid": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789cd",
         "sent_at": "2026-03-04T15:01:00Z",
         "received_at": "2026-03-04T15:01:01Z",
+        "reply": "none",
+        "outcome": "nothing_asked",
+        "flagged": False,
     }

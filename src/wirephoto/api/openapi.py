@@ -60,6 +60,7 @@ _FILE_BODY = {
         },
     },
 }
+_CSV_BODY = {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
 _FILE_RESPONSES: dict[int, Json] = {
     200: {"description": "The file", "content": {"*/*": {"schema": _FILE}}},
     206: {"description": "A part of the file", "content": {"*/*": {"schema": _FILE}}},
@@ -250,6 +251,8 @@ def _described(operation: _Operation, schemas: _Schemas) -> Json:
         described["requestBody"] = _request_body(operation, schemas)
     elif handler.opt.get("takes_file"):
         described["requestBody"] = _FILE_BODY
+    elif handler.opt.get("takes_csv"):
+        described["requestBody"] = _CSV_BODY
     described["responses"] = _responses(operation, schemas)
     scopes = [operation.scope] if operation.scope else None
     described["security"] = [{"bearer": scopes}, {"apiKey": scopes}] if scopes else []

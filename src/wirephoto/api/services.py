@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from wirephoto.api.auth import Keys
     from wirephoto.clock import Clock
+    from wirephoto.domain.keyed_hash import NumberHash
     from wirephoto.engine.drafting import Drafting
     from wirephoto.engine.library import Library
     from wirephoto.engine.outlook import Outlook
+    from wirephoto.engine.replies import Replies
     from wirephoto.engine.senders import SenderDirectory
     from wirephoto.engine.submission import Submissions
     from wirephoto.ids import Ids
@@ -65,6 +67,8 @@ class Services:
     outlook: Outlook
     drafting: Drafting
     directory: SenderDirectory
+    numbers: NumberHash
+    replies: Replies
     sync_wait: timedelta
     roles: frozenset[str]
     failing_duties: Callable[[], list[str]]

@@ -208,6 +208,9 @@ class InboundView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
     message_uuid: str
     sent_at: datetime
     received_at: datetime
+    reply: str | None
+    outcome: str | None
+    flagged: bool
 
 
 class InboundList(msgspec.Struct):
@@ -365,4 +368,7 @@ def inbound_view(message: InboundMessage) -> InboundView:
         message_uuid=message.provider_message_id,
         sent_at=message.sent_at,
         received_at=message.received_at,
+        reply=message.reply,
+        outcome=message.outcome,
+        flagged=message.flagged,
     )

@@ -86,7 +86,10 @@ async def _take(request: AnyRequest, kind: str) -> Response[Any]:
     )
     try:
         async with asyncio.timeout(STORE_S_MAX):
-            await services.commits.run(store_webhooks, webhook)
+            if kind == INBOUND:
+                await services.replies.take(webhook)
+            else:
+                await services.commits.run(store_webhooks, webhook)
     except TimeoutError as error:
         # It may be stored after all: the repeat is then known by its `jti`.
         raise StorageUnavailable("database: it does not answer in time") from error

@@ -21,6 +21,7 @@ from wirephoto.bootstrap.media import MediaParts
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
+from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.egress import Egress
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings, Provider
@@ -35,18 +36,21 @@ from wirephoto.engine.preparation import Preparation
 from wirephoto.engine.receipts import Receipts
 from wirephoto.engine.reckoning import Reckoner
 from wirephoto.engine.reconciliation import Reconciler, Records
+from wirephoto.engine.replies import Replies
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
 from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database, open_database
+from wirephoto.storage.installation import load_hash_key
 from wirephoto.storage.migrations import upgrade
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_TENANT
 from wirephoto.storage.senders import (
     add_sender,
     load_senders,
     probe_now,
+    set_default_brand,
     set_default_rates,
 )
 from wirephoto.telemetry import LogEvent, get_log
@@ -99,6 +103,15 @@ class Gateway:
         self._departures = rules.departure_rules(settings)
         self.outlook = Outlook(self.database, clock, self._cap_rules)
         self.directory = SenderDirectory(self.database, clock)
+        self.numbers = NumberHash([secret.get_secret_value() for secret in settings.secret])
+        self.replies = Replies(
+            database=self.database,
+            commits=self.commits,
+            directory=self.directory,
+            numbers=self.numbers,
+            ids=self._ids,
+            settings=rules.reply_settings(settings),
+        )
         self._lock: TextIO | None = None
         self._lookout: Lookout | None = None
         self.dispatcher: Dispatcher | None = None
@@ -122,6 +135,7 @@ class Gateway:
         if self.database.is_postgres:
             self._lookout = Lookout(self.database, self.clock)
             await self._lookout.turn()  # before anybody looks at the clock
+        self.numbers.learn(await hash_key(self.database))
         await self._configure()
         await self.media.start()
         if Role.DISPATCH in settings.roles and not self.database.is_postgres:
@@ -165,6 +179,7 @@ class Gateway:
             clock=self.clock,
             ids=self._ids,
             directory=self.directory,
+            numbers=self.numbers,
             outlook=self.outlook,
             rules=rules.request_rules(settings, hosts_media=self.media.converts),
             media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
@@ -178,6 +193,8 @@ class Gateway:
             keys=self.keys,
             drafting=drafting,
             directory=self.directory,
+            numbers=self.numbers,
+            replies=self.replies,
             submissions=Submissions(
                 commits=self.commits, clock=self.clock, ids=self._ids, drafting=drafting
             ),
@@ -206,6 +223,8 @@ class Gateway:
         async with self.database.transaction() as tx:
             if sender:
                 await add_sender(tx, sender, now)
+            if settings.brand:
+                await set_default_brand(tx, settings.brand)
             if dispatches:
                 # By who sends only: another process would put its own defaults over the rates.
                 await set_default_rates(
@@ -236,7 +255,13 @@ class Gateway:
             self.dispatcher = self._make_dispatcher(retry)
             yield self.dispatcher
         if Role.INBOUND in roles:
-            yield Inbound(self.database, self.clock, self._ids, self._make_receipts())
+            yield Inbound(
+                self.database,
+                clock=self.clock,
+                ids=self._ids,
+                receipts=self._make_receipts(),
+                replies=self.replies,
+            )
         if Role.MAINTENANCE in roles:
             yield from self._maintenance()
 
@@ -257,6 +282,7 @@ class Gateway:
                 database=self.database,
                 records=(self._records or self._make_reports()) if settings.reports else None,
                 receipts=self._make_receipts(),
+                replies=self.replies,
                 policy=policy,
                 clock=self.clock,
                 ids=self._ids,
@@ -344,6 +370,12 @@ async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[Non
             finally:
                 used_s = gateway.clock.monotonic() - stopping_at
                 await gateway.stop(max(GRACE_LEFT_S_MIN, grace_s - used_s))
+
+
+async def hash_key(database: Database) -> str:
+    """Return the installation's own key for the hashes of numbers."""
+    async with database.read() as tx:
+        return await load_hash_key(tx)
 
 
 async def open_current(database_url: SecretStr) -> Database:

@@ -14,13 +14,15 @@ from wirephoto.domain.departure import DepartureRules
 from wirephoto.domain.doubt import Delivery, DoubtPolicy
 from wirephoto.domain.frequency import parse_caps
 from wirephoto.domain.message import Category
+from wirephoto.domain.opt_out import Answerer, OptOutScope
 from wirephoto.domain.outcome import FailureClass
-from wirephoto.domain.phone import sender_kind
+from wirephoto.domain.phone import SenderKind, sender_kind
 from wirephoto.domain.quiet_hours import Policy, QuietHours, parse_policy
 from wirephoto.domain.quiet_rules import standard_rules
 from wirephoto.domain.request import RequestRules
 from wirephoto.domain.retry import ResendPolicy, RetryPolicy
 from wirephoto.engine.receipts import ReceiptRules
+from wirephoto.engine.replies import ReplySettings
 from wirephoto.errors import SettingsInvalid
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
 from wirephoto.storage.senders import Sender
@@ -111,6 +113,15 @@ def receipt_rules(settings: Settings) -> ReceiptRules:
     return ReceiptRules(
         resend=ResendPolicy(settings.resends_max, backoff),
         classes={code: FailureClass(kind) for code, kind in settings.receipt_classes.items()},
+    )
+
+
+def reply_settings(settings: Settings) -> ReplySettings:
+    """Return how replies are taken."""
+    return ReplySettings(
+        scope=OptOutScope(settings.opt_out_scope),
+        answerers={SenderKind(kind): Answerer(who) for kind, who in settings.answerers.items()},
+        contact=settings.contact,
     )
 
 

@@ -17,6 +17,7 @@ from wirephoto.cli import (
     forecast,
     keys,
     media,
+    opt_outs,
     send,
     senders,
     serve,
@@ -44,6 +45,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(media.app, name="media")
 app.add_typer(senders.app, name="senders")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(opt_outs.app, name="opt-outs")
 
 
 @app.command("version")

@@ -1,11 +1,13 @@
-"""The settings of who hears from us, and when; `Settings` has them with all others."""
+"""Settings of who may be written to and when, and how people who write back are answered."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 from pydantic_settings import BaseSettings
 
 from wirephoto.config import values
+from wirephoto.config.declaring import setting
 
 _HeldCategories = Annotated[
     tuple[Literal["marketing", "transactional", "conversational"], ...],
@@ -13,14 +15,33 @@ _HeldCategories = Annotated[
 ]
 
 
-def setting(variable: str, default: Any, description: str, **limits: Any) -> Any:
-    """Return the field of a setting: its variable, its default, and what it is for."""
-    return Field(default, validation_alias=variable, description=description, **limits)
-
-
 class ComplianceSettings(BaseSettings):
-    """Quiet hours, and caps on how often a recipient hears from a brand."""
+    """The part of the settings that `docs/opt-outs.md` and `docs/quiet-hours.md` explain."""
 
+    brand: str | None = setting(
+        "WIREPHOTO_BRAND",
+        None,
+        "The name by which people know you, in answers to STOP, START and HELP; without it nobody"
+        " is answered",
+        max_length=40,
+    )
+    contact: str = setting(
+        "WIREPHOTO_CONTACT",
+        "",
+        "An address, a number or a page for people, in the answer to HELP",
+        max_length=40,
+    )
+    opt_out_scope: Literal["sender", "brand", "tenant"] = setting(
+        "WIREPHOTO_OPT_OUT_SCOPE",
+        "brand",
+        "How far a STOP reaches: the sender that it was sent to, all of its brand, or everything",
+    )
+    answerers: Annotated[Mapping[str, str], BeforeValidator(values.answerers)] = setting(
+        "WIREPHOTO_ANSWERERS",
+        {},
+        "Who answers STOP, START and HELP, where not as [opt-outs.md](opt-outs.md) says: a"
+        " comma list such as `10dlc=provider`",
+    )
     quiet_hours: str = setting(
         "WIREPHOTO_QUIET_HOURS",
         "state",

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from wirephoto.config import values
-from wirephoto.config.compliance import ComplianceSettings, setting
+from wirephoto.config.compliance import ComplianceSettings
+from wirephoto.config.declaring import setting
 
 
 class Role(StrEnum):
@@ -237,7 +238,7 @@ class Settings(ComplianceSettings):
         "WIREPHOTO_SECRET",
         (),
         "For keyed hashes and stored secrets, at least 32 characters; a comma list for rotation,"
-        " the newest first. Required with split roles; not used by this version yet",
+        " the newest first. Required with split roles",
     )
     default_category: Category = setting(
         "WIREPHOTO_DEFAULT_CATEGORY",

@@ -195,6 +195,27 @@ def receipt_classes(value: object) -> object:
     return classes
 
 
+SENDER_KINDS = ("10dlc", "toll_free", "short_code")
+ANSWERERS = ("gateway", "provider", "network")
+
+
+def answerers(value: object) -> object:
+    """Return who answers at each kind of sender of a comma list of KIND=WHO."""
+    parts = split_list(value)
+    if not isinstance(parts, tuple):
+        return parts
+    found: dict[str, str] = {}
+    for number, part in enumerate(parts, start=1):
+        kind, _, who = (each.strip() for each in str(part).partition("="))
+        if kind not in SENDER_KINDS or who not in ANSWERERS:
+            raise ValueError(
+                f"must be a comma list of KIND=WHO, with a kind of {', '.join(SENDER_KINDS)} and"
+                f" one of {', '.join(ANSWERERS)}; entry {number} is none"
+            )
+        found[kind] = who
+    return found
+
+
 def networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
     """Return the networks of a comma list of CIDRs."""
     parts = split_list(value)

@@ -52,12 +52,14 @@ _SOON = HORIZON + timedelta(seconds=IDLE_REST_S)
 class Claim:
     """Messages that this process has until their leases end, and when to claim again.
 
-    `probed` names the stopped lines that let one of them through, to see whether they go on.
+    `probed` names the stopped lines that let one of them through, to see whether they go on;
+    `refused` the messages that got a slot and must not leave.
     """
 
     messages: list[Message]
     rest_s: float
     probed: frozenset[str] = frozenset()
+    refused: tuple[str, ...] = ()
 
 
 async def claim_due(
@@ -101,15 +103,14 @@ async def claim_due(
     served = [queue for queue in queues if queue.slots]
     if served:
         await _store(tx, accounts, [(account, allocation.account)], now)
-        await _store(tx, campaigns, [(queue.line, queue.pace) for queue in served], now)
-        await store_served(tx, {queue.line.id: queue.served for queue in served})
-        await _count_to_caps(tx, served, now)
+        await _store_served(tx, served, now)
     probed = [line.id for line in (account, *(queue.line for queue in served)) if line.stop]
     # Behind those that may not leave there may be some that may.
     is_more = len(claimed) == limit or passed_over >= LOOK_AHEAD
     paces = [queue.pace for queue in queues if queue.due or not queue.wanted]
     rest_s = 0.0 if is_more else _rest_s(allocation.account, paces, earliest)
-    return Claim(claimed, rest_s, frozenset(probed if served else ()))
+    probing_lines = frozenset(probed if served else ())
+    return Claim(claimed, rest_s, probing_lines, _refused(queues, claimed))
 
 
 @dataclass(slots=True)
@@ -171,6 +172,12 @@ async def _take(
     return await claim_messages(
         tx, slots, now=now, lease_until=lease_until, hours_digest=hours.digest
     )
+
+
+def _refused(queues: list[_Queue], claimed: list[Message]) -> tuple[str, ...]:
+    """Return what got a slot and was not claimed: it has moved on, or must not leave."""
+    taken = {message.id for message in claimed}
+    return tuple(id_ for queue in queues for id_, _ in queue.slots if id_ not in taken)
 
 
 async def _waiting(
@@ -266,6 +273,12 @@ async def _keep_to_caps(
             else:
                 queue.holds.append(Hold(due.id, next_pacific_midnight(now), HELD))
         queue.due = fit[: queue.wanted]
+
+
+async def _store_served(tx: Transaction, served: list[_Queue], now: datetime) -> None:
+    await _store(tx, campaigns, [(queue.line, queue.pace) for queue in served], now)
+    await store_served(tx, {queue.line.id: queue.served for queue in served})
+    await _count_to_caps(tx, served, now)
 
 
 async def _count_to_caps(tx: Transaction, served: list[_Queue], now: datetime) -> None:

@@ -117,7 +117,7 @@ class Dispatcher:
         self._ids = ids
         self._random = random
         self._settings = settings
-        self._gate = Gate(commits, clock=clock, ids=ids, rules=settings.departures)
+        self._gate = Gate(database, commits, clock=clock, ids=ids, rules=settings.departures)
         self._sending: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._turning = asyncio.Lock()
@@ -164,6 +164,7 @@ class Dispatcher:
             sending = asyncio.create_task(self._send(message, turn=turn, probed=claim.probed))
             self._sending.add(sending)
             sending.add_done_callback(self._sent)
+        await self._gate.block(claim.refused)
         return claim.rest_s
 
     async def stop(self, grace_s: float) -> None:

@@ -14,7 +14,9 @@ from wirephoto.domain.departure import (
     DepartureRules,
     Person,
 )
+from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.opt_out import OptOut, silencing
 from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.domain.pool import Candidate, choose
 from wirephoto.domain.request import (
@@ -32,6 +34,7 @@ from wirephoto.ids import Ids
 from wirephoto.storage.database import Database
 from wirephoto.storage.departures import people
 from wirephoto.storage.media import get_originals
+from wirephoto.storage.opt_outs import standing_opt_outs
 from wirephoto.storage.pools import HeardFrom, Pool, heard_from
 from wirephoto.storage.senders import Sender
 
@@ -43,6 +46,11 @@ _HELD_BY = {
     QUIET: "Quiet hours where the recipient is hold it",
     CAPPED: "The recipient has heard enough of the brand: the cap on how often holds it",
 }
+OPTED_OUT = Fault(
+    "to",
+    "opted_out",
+    "The recipient has opted out of hearing from this sender; only they can undo that.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,8 @@ class Context:
     """What some requests of a caller are checked against.
 
     `people` are the recipients, by brand and number, as far as rules ask about them. `heard_from`
-    says which sender the recipients of pools have heard from; what is chosen for one
-    request is kept in it for the next ones.
+    says which sender the recipients of pools have heard from; what is chosen for one request is
+    kept in it for the next ones. `opt_outs` has those of each recipient that stand.
     """
 
     caller: Caller
@@ -70,6 +78,7 @@ class Context:
     uploads: Uploads
     now: datetime
     people: Mapping[tuple[str, str], Person]
+    opt_outs: Mapping[str, Sequence[OptOut]]
     heard_from: dict[str, str] = field(default_factory=dict)
 
 
@@ -91,6 +100,7 @@ class Drafting:
         clock: Clock,
         ids: Ids,
         directory: SenderDirectory,
+        numbers: NumberHash,
         outlook: Outlook,
         rules: RequestRules,
         media_is_prepared: bool,
@@ -101,6 +111,7 @@ class Drafting:
         self._clock = clock
         self._ids = ids
         self._directory = directory
+        self._numbers = numbers
         self._outlook = outlook
         self._rules = rules
         self._media_is_prepared = media_is_prepared
@@ -109,6 +120,7 @@ class Drafting:
     async def context(self, caller: Caller, requests: Sequence[MessageRequest]) -> Context:
         """Return what the requests are to be checked against, read with few statements."""
         pools = await self._directory.pools(caller.tenant_id)
+        recipients = _recipients(requests)
         return Context(
             caller=caller,
             senders=await self._directory.get(),
@@ -116,6 +128,7 @@ class Drafting:
             uploads=await self._uploads(caller.tenant_id, requests),
             now=self._clock.now(),
             people=await self._people(caller.tenant_id, requests),
+            opt_outs=await self._opt_outs(caller.tenant_id, recipients),
             heard_from=await self._heard_from(caller.tenant_id, requests, pools),
         )
 
@@ -135,6 +148,9 @@ class Drafting:
             now=context.now,
         )
         sender = await self._sender(context, draft)
+        opt_outs = context.opt_outs.get(draft.recipient, ())
+        if silencing(opt_outs, brand_id=sender.brand_id, sender=sender.number):
+            raise RequestRefused([OPTED_OUT])
         await self._outlook.refresh(sender.campaign_id)
         person = _person(context, draft, sender)
         message = self._made(context, draft, sender, person)
@@ -253,6 +269,18 @@ class Drafting:
         async with self._database.read() as tx:
             found = await get_originals(tx, tenant_id, sorted(ids))
         return {id_: one.kind if one.file_id else None for id_, one in found.items()}
+
+    async def _opt_outs(
+        self, tenant_id: str, recipients: Collection[str]
+    ) -> Mapping[str, Sequence[OptOut]]:
+        """Return the opt-outs that stand, by recipient; numbers that were erased are known too."""
+        named = {hash_: number for number in recipients for hash_ in self._numbers.all_of(number)}
+        async with self._database.read() as tx:
+            rows = await standing_opt_outs(tx, tenant_id, named)
+        found: dict[str, list[OptOut]] = {}
+        for row in rows:
+            found.setdefault(named[row.recipient_hash], []).append(row.opt_out)
+        return found
 
     async def _people(
         self, tenant_id: str, requests: Sequence[MessageRequest]

@@ -1,5 +1,6 @@
 """The gate: the last look at a claimed message, whose commit is the moment in which it leaves."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from wirephoto.clock import Clock
@@ -7,9 +8,11 @@ from wirephoto.domain.departure import CAPPED, DepartureRules
 from wirephoto.domain.event import message_event
 from wirephoto.domain.message import Message, MessageState
 from wirephoto.engine.attempts import Begun
+from wirephoto.engine.opt_outs import block_refused
 from wirephoto.ids import Ids
 from wirephoto.storage.audit import AuditEntry
 from wirephoto.storage.batch import GroupCommit
+from wirephoto.storage.database import Database
 from wirephoto.storage.messages import Transition, begin_sending, record_transitions
 from wirephoto.storage.tallies import CappedMove, begin_within_caps
 
@@ -18,8 +21,15 @@ class Gate:
     """Lets claimed messages leave; puts those that may not where they belong."""
 
     def __init__(
-        self, commits: GroupCommit, *, clock: Clock, ids: Ids, rules: DepartureRules
+        self,
+        database: Database,
+        commits: GroupCommit,
+        *,
+        clock: Clock,
+        ids: Ids,
+        rules: DepartureRules,
     ) -> None:
+        self._database = database
         self._commits = commits
         self._clock = clock
         self._ids = ids
@@ -56,11 +66,17 @@ class Gate:
         released = message.move_to(MessageState.QUEUED, self._clock.now())
         return await self._commits.run(record_transitions, Transition(released))
 
-    async def _turn_back(self, message: Message, *, until: datetime | None) -> None:
-        """End a claimed message that grew too old, put off one whose recipient has heard enough.
+    async def block(self, message_ids: Sequence[str]) -> frozenset[str]:
+        """End those messages whose recipients have opted out of them; return which those are."""
+        return await block_refused(
+            self._database, message_ids, ids=self._ids, now=self._clock.now()
+        )
 
-        One whose window has closed is released: the next claim holds it until that opens again.
-        One that somebody else moved is theirs.
+    async def _turn_back(self, message: Message, *, until: datetime | None) -> None:
+        """End a claimed message that may not leave any more, or give it back.
+
+        One whose recipient has heard enough is put off. One whose window has closed is released:
+        the next claim holds it until that opens again. One that somebody else moved is theirs.
         """
         now = self._clock.now()
         if message.expires_at <= now:
@@ -70,7 +86,7 @@ class Gate:
         elif until:
             held = message.move_to(MessageState.QUEUED, now, due_at=until, hold_reason=CAPPED)
             await self._commits.run(record_transitions, Transition(held))
-        else:
+        elif not await self.block([message.id]):
             await self.release(message)
 
     def _bypass(self, message: Message, now: datetime) -> AuditEntry | None:

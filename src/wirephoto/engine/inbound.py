@@ -9,6 +9,7 @@ from wirephoto.domain.message import Attempt, Message
 from wirephoto.domain.outcome import Receipt
 from wirephoto.engine.line import heed_receipts
 from wirephoto.engine.receipts import Receipts
+from wirephoto.engine.replies import Replies
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.database import Database, Transaction
@@ -24,6 +25,7 @@ from wirephoto.storage.webhooks import (
     Webhook,
     count_failed_try,
     insert_inbound,
+    is_known_inbound,
     mark_applied,
     postpone_webhooks,
     waiting_seqs,
@@ -53,11 +55,20 @@ class Inbound:
 
     name = "inbound"
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, receipts: Receipts) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        ids: Ids,
+        receipts: Receipts,
+        replies: Replies,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._receipts = receipts
+        self._replies = replies
         self.bell = database.bell(WEBHOOK_STORED)
 
     async def turn(self) -> float:
@@ -89,6 +100,7 @@ class Inbound:
         for webhook in waiting:
             if webhook.seq in outcomes:
                 _report(webhook, outcomes[webhook.seq])
+        await self._replies.heed(applied.news, now)
         await heed_receipts(self._database, applied.news, now, complaints=self._receipts.complaints)
         return len(waiting)
 
@@ -168,7 +180,10 @@ class Inbound:
             sent_at=inbound.sent_at,
             received_at=webhook.received_at,
         )
-        return APPLIED if await insert_inbound(tx, stored) else REPEATED
+        if await is_known_inbound(tx, stored.provider_message_id):
+            return REPEATED
+        followed = await self._replies.apply(tx, stored)
+        return APPLIED if await insert_inbound(tx, followed) else REPEATED
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from wirephoto.domain.message import Attempt
 from wirephoto.domain.outcome import Receipt
 from wirephoto.engine.line import heed_receipts
 from wirephoto.engine.receipts import Receipts
+from wirephoto.engine.replies import Replies
 from wirephoto.errors import ReportsUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.database import Database, Transaction
@@ -66,6 +67,7 @@ class Reconciler:
         database: Database,
         records: Records | None,
         receipts: Receipts,
+        replies: Replies,
         policy: DoubtPolicy,
         clock: Clock,
         ids: Ids,
@@ -74,6 +76,7 @@ class Reconciler:
         self._database = database
         self._records = records
         self._receipts = receipts
+        self._replies = replies
         self._policy = policy
         self._clock = clock
         self._ids = ids
@@ -152,12 +155,9 @@ class Reconciler:
             await _record(tx, move)
         assert found, "a receipt made the move"
         _log.info(LogEvent.DOUBT_SETTLED, message_id=move.message.id, state=found.state)
-        await heed_receipts(
-            self._database,
-            [(move.message, learned, found)],
-            now,
-            complaints=self._receipts.complaints,
-        )
+        news = [(move.message, learned, found)]
+        await self._replies.heed(news, now)
+        await heed_receipts(self._database, news, now, complaints=self._receipts.complaints)
 
 
 def _rest_s(error: ReportsUnavailable) -> float:

@@ -176,4 +176,5 @@ def _store(database: Database) -> Executable:
     stored = update(messages).where(
         messages.c.id == free.c.id, messages.c.due_at == free.c.was_due_at
     )
-    return stored.values({name: free.c[name] for name in names})
+    changes = {name: free.c[name] for name in names}
+    return stored.values(changes | {"version": messages.c.version + 1})

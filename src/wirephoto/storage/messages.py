@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, or_, select, update
+from sqlalchemy import Executable, bindparam, not_, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.selectable import Subquery
 
@@ -27,6 +27,7 @@ from wirephoto.storage.media import (
     Need,
     insert_needs,
 )
+from wirephoto.storage.opt_outs import is_silenced
 from wirephoto.storage.rows import (
     ANSWERED,
     ANSWERED_FIELDS,
@@ -96,7 +97,7 @@ async def begin_sending(tx: Transaction, rows: Sequence[Transition]) -> list[boo
     """Record moves from `claimed` to `sending` with their attempts; tell which were.
 
     This is the last check, and its commit is the moment a message leaves (DESIGN, rule 8): one
-    that has expired, or whose window has closed, does not go.
+    that has expired, whose window has closed, or whose recipient has opted out, does not go.
     """
     return await _record(tx, rows, _move_to_sending, BEGUN_FIELDS)
 
@@ -186,6 +187,7 @@ def _move_to_sending(database: Database) -> Executable:
         is_state(messages.c.state, MessageState.CLAIMED),
         messages.c.expires_at > incoming.c.updated_at,
         or_(window_closes_at.is_(None), window_closes_at > incoming.c.updated_at),
+        not_(is_silenced(messages)),
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Priority
 from wirephoto.storage.database import Database, Transaction, rows_json
+from wirephoto.storage.opt_outs import is_silenced
 from wirephoto.storage.rows import message_columns, read_attempt, read_message
 from wirephoto.storage.schema import EXPIRING, attempts, messages
 from wirephoto.storage.tenancy import across_tenants
@@ -38,8 +39,8 @@ async def claim_messages(
 ) -> list[Message]:
     """Claim messages with a slot each; nobody else can get them until `lease_until`.
 
-    What is no longer queued, or has expired, is left out, and its slot is forfeited; so is what no
-    window under the rules of `hours_digest` is known for that is open.
+    What is no longer queued, has expired, or is to somebody who has opted out is left out, and its
+    slot is forfeited; so is what has no open window by the rules of `hours_digest`.
     """
     instant = tx.database.instant
     claimed = await tx.execute(
@@ -67,6 +68,7 @@ def _claim(database: Database) -> Executable:
             is_state(messages.c.state, MessageState.QUEUED),
             messages.c.expires_at > now,
             not_(is_stale(messages, now)),
+            not_(is_silenced(messages)),
         )
         .values(
             state=MessageState.CLAIMED.value,
@@ -109,7 +111,9 @@ def _put_off(database: Database) -> Executable:
     incoming = database.json_rows({column.name: column.type for column in columns})
     free = free_rows(incoming, incoming.c.due_at, incoming.c.hold_reason)
     held = update(messages).where(messages.c.id == free.c.id)
-    return held.values(due_at=free.c.due_at, hold_reason=free.c.hold_reason)
+    return held.values(
+        due_at=free.c.due_at, hold_reason=free.c.hold_reason, version=messages.c.version + 1
+    )
 
 
 @across_tenants("a campaign's queue is served in one order over its tenants")
@@ -127,7 +131,11 @@ def _set_aside(database: Database) -> Executable:
     return (
         update(messages)
         .where(messages.c.id == free.c.id)
-        .values(fair_key=literal(SET_ASIDE) + messages.c.sender, hold_reason="sender_paused")
+        .values(
+            fair_key=literal(SET_ASIDE) + messages.c.sender,
+            hold_reason="sender_paused",
+            version=messages.c.version + 1,
+        )
     )
 
 

@@ -24,6 +24,8 @@ from wirephoto.storage.types import Instant, Json, Sequence
 
 DEFAULT_TENANT = "tnt_default"
 DEFAULT_BRAND = "brd_default"
+UNNAMED_BRAND = "default"
+"""The name of a brand that nobody has named yet: nothing to show to people."""
 DEFAULT_ACCOUNT = "acc_default"
 DEFAULT_CAMPAIGN = "cmp_default"
 

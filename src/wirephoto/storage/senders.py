@@ -35,7 +35,9 @@ from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
     DEFAULT_BRAND,
     DEFAULT_CAMPAIGN,
+    UNNAMED_BRAND,
     accounts,
+    brands,
     campaigns,
     senders,
 )
@@ -82,6 +84,8 @@ class Sender:
     account_id: str
     kind: str
     brand_id: str = DEFAULT_BRAND
+    brand: str | None = None
+    """The name by which people know its brand, where somebody has said."""
     paused: bool = False
     stopped: bool = False
     """Its campaign does not send."""
@@ -282,6 +286,12 @@ async def set_default_rates(tx: Transaction, *, account_rate: float, sender_rate
     await tx.execute(campaign.values(rate=sender_rate))
 
 
+@across_tenants("the settings of the one default brand")
+async def set_default_brand(tx: Transaction, name: str) -> None:
+    """Give the default brand the name that the settings say."""
+    await tx.execute(update(brands).where(brands.c.id == DEFAULT_BRAND).values(name=name))
+
+
 async def add_sender(tx: Transaction, sender: Sender, now: datetime) -> None:
     """Store a sender unless it is there; the row carries its tenant."""
     insert_into = postgresql.insert if tx.database.is_postgres else sqlite.insert
@@ -298,9 +308,17 @@ async def add_sender(tx: Transaction, sender: Sender, now: datetime) -> None:
 @across_tenants("loaded once for the whole process; each sender carries its tenant")
 async def load_senders(tx: Transaction) -> list[Sender]:
     """Return every sender."""
-    query = select(
-        senders, campaigns.c.account_id, campaigns.c.brand_id, campaigns.c.stopped_at
-    ).join(campaigns)
+    query = (
+        select(
+            senders,
+            campaigns.c.account_id,
+            campaigns.c.brand_id,
+            campaigns.c.stopped_at,
+            brands.c.name.label("brand"),
+        )
+        .join(campaigns, campaigns.c.id == senders.c.campaign_id)
+        .join(brands, brands.c.id == campaigns.c.brand_id)
+    )
     return [
         Sender(
             number=row.number,
@@ -309,6 +327,7 @@ async def load_senders(tx: Transaction) -> list[Sender]:
             account_id=row.account_id,
             kind=row.kind,
             brand_id=row.brand_id,
+            brand=None if row.brand == UNNAMED_BRAND else row.brand,
             paused=row.paused_at is not None,
             stopped=row.stopped_at is not None,
         )

@@ -153,6 +153,15 @@ async def count_failed_try(tx: Transaction, seq: int) -> int:
     return tries
 
 
+@across_tenants("the provider's ids are unique over all tenants")
+async def is_known_inbound(tx: Transaction, provider_message_id: str) -> bool:
+    """Tell whether an inbound message is stored already."""
+    query = select(inbound_messages.c.id).where(
+        inbound_messages.c.provider_message_id == provider_message_id
+    )
+    return (await tx.execute(query)).one_or_none() is not None
+
+
 async def insert_inbound(tx: Transaction, message: InboundMessage) -> bool:
     """Store an inbound message once; tell whether it is new. The row carries its tenant."""
     values: dict[str, Any] = {name: getattr(message, name) for name in InboundMessage.__slots__}

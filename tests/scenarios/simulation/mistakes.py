@@ -100,7 +100,7 @@ def slots_given_back() -> AbstractContextManager[object]:
     async def release_with_slot(self: Any, claimed: Message) -> None:
         await release(self, claimed)
         lines = ((schema.accounts, claimed.account_id), (schema.campaigns, claimed.campaign_id))
-        async with self._commits._database.transaction() as tx:
+        async with self._database.transaction() as tx:
             for table, id_ in lines:
                 here = update(table).where(table.c.id == id_)
                 await tx.execute(here.values(next_slot_at=claimed.slot_at))

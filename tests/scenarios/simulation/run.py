@@ -322,11 +322,16 @@ def _settings(path: Path, plan: Plan) -> Settings:
     return _basic_settings().model_copy(update={"database_url": address, **plan.settings})
 
 
+OTHER_NETWORK = "310410"
+"""A carrier that has no daily cap."""
+
+
 def _simulator_settings(seed: int, plan: Plan) -> SimulatorSettings:
     return replace(
         _credentials().settings(),
         account_status_url="http://gateway/webhooks/status",
         seed=seed,
+        network_code=OTHER_NETWORK,
         switches=replace(Switches(), **plan.switches),
     )
 

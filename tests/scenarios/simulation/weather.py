@@ -141,6 +141,8 @@ def _draw_settings(random: Random, sender_rate: float) -> dict[str, Any]:
         "delivery": random.choice(("at_most_once", "at_most_once", "at_least_once")),
         "delivery_grace_s": 60.0,
         "reports": random.random() < 0.4,
+        # One phone's 1460 ends the brand's day: it must not keep all others' messages.
+        "unknown_networks": "free",
     }
 
 
