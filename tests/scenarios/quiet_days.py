@@ -154,10 +154,12 @@ class QuietDays:
             [self.random.choice(PEOPLE) for _ in range(self.random.randint(1, 4))]
         )
 
-    async def _submit_to(self, recipients: list[Someone]) -> None:
+    async def _submit_to(
+        self, recipients: list[Someone], ahead_min: tuple[int, ...] = (0, 0, 40, 90, 240, 1500)
+    ) -> None:
         for someone in recipients:
             category = self.random.choice([*[Category.MARKETING] * 3, Category.TRANSACTIONAL])
-            ahead = timedelta(minutes=self.random.choice([0, 0, 40, 90, 240, 1500]))
+            ahead = timedelta(minutes=self.random.choice(ahead_min))
             request = MessageRequest(
                 to=someone.number,
                 text=category.value,
@@ -178,8 +180,10 @@ class QuietDays:
             self.seen[f"accepted {message.hold_reason}"] += 1
 
     async def _write(self) -> None:
-        """Somebody writes to the brand, and is answered."""
-        someone, now = self.random.choice(PEOPLE), self.stage.clock.now()
+        """Somebody writes to the brand, at night rather than by day, and is answered."""
+        now = self.stage.clock.now()
+        awake = [each for each in PEOPLE if not each.may_hear(now, self.policy)]
+        someone = self.random.choice(awake or PEOPLE)
         dialect = postgresql if self.stage.database.is_postgres else sqlite
         fresh = dialect.insert(contacts).values(
             brand_id=DEFAULT_BRAND,
@@ -195,7 +199,7 @@ class QuietDays:
                 )
             )
         self._wrote_at[someone.number] = now
-        await self._submit_to([someone])
+        await self._submit_to([someone], ahead_min=(0,))
 
     async def _change(self) -> None:
         """Start again with another policy, sometimes before the queue has been gone over."""
