@@ -20,7 +20,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SIMPLE = {"recipient": RECIPIENT, "imageUrl": PICTURE}
 
 
-MAINTENANCE = {"rescuer", "expirer", "overdue", "media-sweeper", "pruner"}
+MAINTENANCE = {"rescuer", "expirer", "overdue", "media-sweeper", "pruner", "reckoner"}
 DUTIES = [
     (frozenset(Role), {"preparation", "dispatch", "inbound", *MAINTENANCE}),
     ({Role.API}, set()),

@@ -45,6 +45,7 @@ class LogEvent(StrEnum):
     REQUEST_FAILED = "request_failed"
     MESSAGES_RESCUED = "messages_rescued"
     MESSAGES_EXPIRED = "messages_expired"
+    MESSAGES_RECKONED = "messages_reckoned"
     ROWS_PRUNED = "rows_pruned"
     MEDIA_REFUSED = "media_refused"
     MEDIA_STORE_UNAVAILABLE = "media_store_unavailable"

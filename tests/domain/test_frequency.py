@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wirephoto.domain.frequency import Cap, Tally, counted, next_allowed_at, parse_caps
+from wirephoto.domain.frequency import (
+    Cap,
+    Tally,
+    counted,
+    counted_in,
+    free_at,
+    next_allowed_at,
+    parse_caps,
+)
 from wirephoto.domain.message import Category
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -119,3 +127,18 @@ def test_what_is_wrong_with_a_cap_is_said(text, complaint):
     """A cap that is misread is none."""
     with pytest.raises(ValueError, match=complaint):
         parse_caps(text)
+
+
+def test_of_several_caps_the_one_that_lasts_longest_counts():
+    """Three a day and four a week: the fourth waits for the day, the fifth for the week."""
+    caps = parse_caps("marketing=3/day,marketing=4/week")[Category.MARKETING]
+    tallies = {"other/1": Tally(9, NOW, NOW)}
+    freed = []
+    for at in (NOW, NOW, NOW, NOW + DAY):
+        freed.append(free_at(caps, Category.MARKETING, tallies, at))
+        tallies = counted_in(caps, Category.MARKETING, tallies, at)
+
+    assert freed == [NOW, NOW, NOW, NOW + DAY]
+    assert free_at(caps, Category.MARKETING, tallies, NOW + 2 * DAY) == NOW + 7 * DAY
+    assert tallies["other/1"] == Tally(9, NOW, NOW)
+    assert free_at((), Category.MARKETING, tallies, NOW) == NOW

@@ -333,3 +333,43 @@ def test_what_is_wrong_with_a_policy_is_said(text, complaint):
     """A policy that is misread is no policy."""
     with pytest.raises(ValueError, match=complaint):
         parse_policy(text)
+
+
+def test_rules_that_differ_in_anything_have_another_digest():
+    """What was reckoned under one of them is reckoned anew under the other."""
+    book = standard_rules()
+    federal = parse_policy("federal")
+    corrected = book.corrected_by("")
+    digests = [
+        QuietHours(federal, book).digest,
+        QuietHours(federal, corrected).digest,
+        QuietHours(parse_policy("state"), book).digest,
+        QuietHours(Policy(Base.FEDERAL, conversation=HOUR), book).digest,
+        QuietHours(Policy(Base.FEDERAL, also_held={Category.TRANSACTIONAL}), book).digest,
+        QuietHours(parse_policy("off"), book).digest,
+    ]
+
+    assert len(set(digests)) == len(digests)
+    assert digests[0] == QuietHours(parse_policy("federal"), book).digest
+    assert digests[-1] is None
+
+
+def test_rules_know_whom_they_may_hold():
+    """Of all others nothing needs to be known."""
+    also = Policy(Base.FEDERAL, also_held=frozenset({Category.TRANSACTIONAL}))
+    held = {
+        name: {category for category in Category if hours.may_hold(category)}
+        for name, hours in {
+            "state": POLICIES["state"],
+            "own": POLICIES["daily 00:30-02:15 23:00-24:00"],
+            "also": QuietHours(also, standard_rules()),
+            "off": QuietHours(parse_policy("off"), standard_rules()),
+        }.items()
+    }
+
+    assert held == {
+        "state": {MARKETING},
+        "own": {MARKETING},
+        "also": {MARKETING, Category.TRANSACTIONAL},
+        "off": set(),
+    }

@@ -284,3 +284,29 @@ def test_what_has_the_wrong_shape_is_not_read(body):
     """A misspelt name that were ignored would be a message sent at the wrong time."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(dict(send_request()) | body, MessageRequest)
+
+
+def test_where_the_recipient_is_may_be_told():
+    """People keep their numbers when they move; their caller knows better than an area code."""
+    draft = check(recipient_zone="America/Denver", recipient_state="az")
+
+    assert (draft.recipient_zone, draft.recipient_state) == ("America/Denver", "AZ")
+    assert (check().recipient_zone, check().recipient_state) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"recipient_zone": "Mars/Base"},
+        {"recipient_zone": ""},
+        {"recipient_zone": "../etc/passwd"},
+        {"recipient_zone": "x" * 5000},
+        {"recipient_zone": "America/\x00"},
+        {"recipient_state": "ZZ"},
+        {"recipient_state": "Texas"},
+        {"recipient_state": ""},
+    ],
+)
+def test_a_place_that_is_none_is_refused(fields):
+    """A zone that were ignored would be a message at the wrong hour."""
+    assert faults(**fields) == [(next(iter(fields)), "unknown")]

@@ -49,7 +49,8 @@ async def test_what_was_claimed_already_does_not_leave(stage):
     await stage.prepare(rate=10.0)
     provider = FakeProvider(stage.clock)
     dispatcher = make_dispatcher(stage, provider)
-    first, second = (make_message(recipient=number) for number in ("+12125550199", RECIPIENT))
+    first = make_message(id="msg_1", recipient="+12125550199")
+    second = make_message(id="msg_2")
     await stage.store(first, second)
     await dispatcher.turn()
     assert await stage.states([second]) == ["claimed"]

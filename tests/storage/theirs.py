@@ -24,6 +24,7 @@ from wirephoto.storage.consents import (
     store_worded,
     worded_at,
 )
+from wirephoto.storage.departures import people
 from wirephoto.storage.feed import FEED_START, read_feed
 from wirephoto.storage.hosting import (
     HostedName,
@@ -208,6 +209,7 @@ ASKED = {
         tx, tenant, "work", holder="us", now=NOW, until=LATER
     ),
     drop_lease: lambda tx, tenant, *_: drop_lease(tx, tenant, "work", holder="them"),
+    people: lambda tx, tenant, *_: people(tx, tenant, [RECIPIENT]),
     heard_from: lambda tx, tenant, *_: heard_from(tx, tenant, [RECIPIENT]),
     delete_pool: lambda tx, tenant, *_: delete_pool(tx, tenant, "shop"),
     load_registrations: lambda tx, tenant, *_: registrations_of(load_registrations, tx, tenant),

@@ -15,6 +15,8 @@ _MESSAGE_REQUEST = {
     "ordered": "It leaves after all earlier ordered messages to its recipient.",
     "send_at": "Not before this time (RFC 3339, with zone), at most 30 days ahead.",
     "expires_at": "Not after this time; what has not left by then is `expired`.",
+    "recipient_zone": "The time zone of whoever receives it, where you know it: an IANA name.",
+    "recipient_state": "The state that they live in, where you know it: two letters.",
     "metadata": "Your own labels: keys of 1 to 40 characters, values of up to 500.",
     "reference": "Your own name for the message; it need not be unique.",
     "media_profile": "`fast` keeps all attachments together small, where time matters.",

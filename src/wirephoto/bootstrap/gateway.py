@@ -34,6 +34,7 @@ from wirephoto.engine.media_sweep import MediaSweeper
 from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.preparation import Preparation
 from wirephoto.engine.receipts import Receipts
+from wirephoto.engine.reckoning import Reckoner
 from wirephoto.engine.reconciliation import Reconciler, Records
 from wirephoto.engine.replies import Replies
 from wirephoto.engine.senders import SenderDirectory
@@ -99,6 +100,7 @@ class Gateway:
             settings, database=self.database, clock=clock, ids=self._ids, egress=self._egress
         )
         self._cap_rules = rules.cap_rules(settings)
+        self._departures = rules.departure_rules(settings)
         self.outlook = Outlook(self.database, clock, self._cap_rules)
         self.directory = SenderDirectory(self.database, clock)
         self.numbers = NumberHash([secret.get_secret_value() for secret in settings.secret])
@@ -182,6 +184,7 @@ class Gateway:
             rules=rules.request_rules(settings, hosts_media=self.media.converts),
             marketing=rules.marketing_rules(settings),
             media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
+            departures=self._departures,
         )
         return Services(
             database=self.database,
@@ -268,6 +271,7 @@ class Gateway:
         settings = self.settings
         yield Rescuer(self.database, self.clock, self._ids)
         yield Expirer(self.database, self.clock, self._ids)
+        yield Reckoner(self.database, self.clock, self._departures.hours)
         window = timedelta(hours=settings.receipt_window_h)
         yield Overdue(self.database, self.clock, window=window, looked_up=settings.reports)
         keep = timedelta(hours=settings.idempotency_keep_h)
@@ -321,6 +325,7 @@ class Gateway:
                 submit_timeout_s=settings.submit_timeout_s,
                 media_url=f"{settings.public_url}/media/",
                 cap_rules=self._cap_rules,
+                departures=self._departures,
                 retry=retry,
             ),
         )

@@ -1,18 +1,27 @@
 """What the settings decide, in the forms in which the parts ask for it."""
 
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from wirephoto.config import Settings
 from wirephoto.domain.consent import ConsentPolicy, WithoutConsent
 from wirephoto.domain.daily_cap import CAPPED_NETWORKS, CapRules
+from wirephoto.domain.departure import DepartureRules
 from wirephoto.domain.doubt import Delivery, DoubtPolicy
+from wirephoto.domain.frequency import parse_caps
 from wirephoto.domain.marketing import MarketingRules
 from wirephoto.domain.message import Category
 from wirephoto.domain.opt_out import Answerer, OptOutScope
 from wirephoto.domain.opt_out_wording import MONTHLY
 from wirephoto.domain.outcome import FailureClass
 from wirephoto.domain.phone import SenderKind, sender_kind
+from wirephoto.domain.quiet_hours import Policy, QuietHours, parse_policy
+from wirephoto.domain.quiet_rules import standard_rules
 from wirephoto.domain.reply_words import Language
 from wirephoto.domain.request import RequestRules
 from wirephoto.domain.retry import ResendPolicy, RetryPolicy
@@ -21,6 +30,8 @@ from wirephoto.engine.replies import ReplySettings
 from wirephoto.errors import SettingsInvalid
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
 from wirephoto.storage.senders import Sender
+
+Parsed = TypeVar("Parsed")
 
 _PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
 
@@ -44,6 +55,50 @@ def cap_rules(settings: Settings) -> CapRules:
         networks=frozenset(settings.capped_networks or CAPPED_NETWORKS),
         unknown_counts=settings.unknown_networks == "counted",
     )
+
+
+def departure_rules(settings: Settings) -> DepartureRules:
+    """Return when messages may leave by their recipients' clocks, and how often.
+
+    Raises:
+        SettingsInvalid: with every setting of these that does not say so.
+    """
+    faults: list[str] = []
+    policy = _parsed("WIREPHOTO_QUIET_HOURS", parse_policy, settings.quiet_hours, faults)
+    caps = _parsed("WIREPHOTO_FREQUENCY_CAPS", parse_caps, settings.frequency_caps, faults)
+    book = standard_rules()
+    try:
+        if settings.quiet_hours_rules is not None:
+            book = book.corrected_by(_text_of(settings.quiet_hours_rules))
+    except ValueError as error:
+        faults.append(f"WIREPHOTO_QUIET_HOURS_RULES: {error}")
+    if faults:
+        raise SettingsInvalid(faults)
+    policy = replace(
+        policy or Policy(),
+        also_held=frozenset(Category(name) for name in settings.quiet_hours_also),
+        conversation=timedelta(minutes=settings.conversation_min),
+    )
+    return DepartureRules(QuietHours(policy, book), caps or {})
+
+
+def _parsed(
+    variable: str, parse: Callable[[str], Parsed], text: str | None, faults: list[str]
+) -> Parsed | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        # What is quoted is a part of the value, which no fault shows.
+        faults.append(f"{variable}: {re.sub('`[^`]*`', 'one item', str(error))}")
+        return None
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ValueError(f"names a file that cannot be read: {reason or 'no text'}") from None
 
 
 def doubt_policy(settings: Settings) -> DoubtPolicy:

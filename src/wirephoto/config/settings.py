@@ -369,7 +369,11 @@ class Settings(ComplianceSettings):
         return self.media
 
 
+_INHERITED = ComplianceSettings.model_fields
 VARIABLES: Mapping[str, str] = MappingProxyType(
-    {str(field.validation_alias): name for name, field in Settings.model_fields.items()}
+    {
+        str(Settings.model_fields[name].validation_alias): name
+        for name in sorted(Settings.model_fields, key=_INHERITED.__contains__)
+    }
 )
-"""Every variable, and the field of `Settings` that it fills."""
+"""Every variable, and the field of `Settings` that it fills: what is inherited stands last."""

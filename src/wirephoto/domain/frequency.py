@@ -8,7 +8,7 @@ the stretch of time after the last one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -65,6 +65,29 @@ def _counting(cap: Cap, tally: Tally | None, now: datetime) -> Tally | None:
         return tally
     # Only the first is known to be over. The others left by `last_at`, nobody knows when.
     return Tally(tally.count - 1, tally.last_at, tally.last_at)
+
+
+def free_at(
+    caps: Iterable[Cap], category: Category, tallies: Mapping[str, Tally], now: datetime
+) -> datetime:
+    """Return when the next message of `category` may leave under all `caps`: `now`, or later."""
+    return max(
+        (next_allowed_at(cap, tallies.get(tally_name(category, cap)), now) for cap in caps),
+        default=now,
+    )
+
+
+def counted_in(
+    caps: Iterable[Cap], category: Category, tallies: Mapping[str, Tally], now: datetime
+) -> Mapping[str, Tally]:
+    """Return a recipient's tallies once a message of `category` has left at `now`."""
+    names = {tally_name(category, cap): cap for cap in caps}
+    return {**tallies, **{n: counted(cap, tallies.get(n), now) for n, cap in names.items()}}
+
+
+def tally_name(category: Category, cap: Cap) -> str:
+    """Return what the tally of a cap is called: not by its limit, which an operator may change."""
+    return f"{category}/{cap.per.days}"
 
 
 def parse_caps(text: str) -> Mapping[Category, tuple[Cap, ...]]:

@@ -174,6 +174,13 @@ class Message:
     """Which consent allows it, or why it needs none."""
     answer: str | None = None
     """The kind of answer that it is to a reply: such a one leaves whoever has opted out."""
+    recipient_zone: str | None = None
+    """Where the recipient is, as the caller knows it: an IANA zone, and two letters of a state."""
+    recipient_state: str | None = None
+    held_from: datetime | None = None
+    """When it would have left if it were no quiet hours; what follows is explained there too."""
+    window_closes_at: datetime | None = None
+    hours_digest: str | None = None
 
     def move_to(
         self,

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from wirephoto.domain.hours import Hours, parse_hours
 from wirephoto.domain.message import Category
 from wirephoto.domain.opening import Opening
 from wirephoto.domain.place import Place
 from wirephoto.domain.quiet_rules import FEDERAL, Law, Rule, RuleBook
+from wirephoto.domain.rules_digest import digest_of
 
 CONVERSATION = timedelta(minutes=15)
 """How long after a recipient's own message an answer may leave at any hour.
@@ -125,6 +126,31 @@ class QuietHours:
         self._policy = policy
         self._book = book
         self._opening = lru_cache(maxsize=_PLACES_KEPT)(self._open_hours)
+
+    @cached_property
+    def digest(self) -> str | None:
+        """Return what tells these rules from others, the clocks' own included; None: they are off.
+
+        What was reckoned under another digest is to be reckoned again.
+        """
+        policy = self._policy
+        if policy.base is Base.OFF and policy.own is None:
+            return None
+        also = sorted(policy.also_held)
+        chosen = (policy.base, policy.own, also, policy.conversation)
+        return digest_of(repr(chosen), *self._book.texts)
+
+    def may_hold(self, category: Category) -> bool:
+        """Tell whether there is any hour at which a message of `category` is held somewhere."""
+        return self.digest is not None and (
+            category in self._policy.also_held or category in self._held_categories
+        )
+
+    @cached_property
+    def _held_categories(self) -> frozenset[Category]:
+        laws = self._book.laws.values() if self._policy.base is not Base.OFF else ()
+        rules = [rule for law in laws for rule in law.versions]
+        return frozenset({Category.MARKETING}.union(*[rule.categories for rule in rules]))
 
     def check(
         self,

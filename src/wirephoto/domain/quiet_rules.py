@@ -74,10 +74,11 @@ class Law:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleBook:
-    """The laws by place, and the lists of holidays by name."""
+    """The laws by place, the lists of holidays by name, and the texts that they were read from."""
 
     laws: Mapping[str, Law]
     holidays: Mapping[str, HolidayList] = field(default_factory=lambda: MappingProxyType({}))
+    texts: tuple[str, ...] = ()
 
     def corrected_by(self, text: str) -> "RuleBook":
         """Return this book with the places and lists that an operator's document names replaced.
@@ -92,6 +93,7 @@ class RuleBook:
         return RuleBook(
             MappingProxyType({**self.laws, **other.laws}),
             MappingProxyType({**self.holidays, **other.holidays}),
+            self.texts + other.texts,
         )
 
 
@@ -142,7 +144,7 @@ def parse_rules(text: str, *, known: Mapping[str, HolidayList] = MappingProxyTyp
     for name, entry in document.holidays.items():
         lists[name] = _holiday_list(name, entry, lists)
     rules = [_rule(entry, lists) for entry in document.rules]
-    return RuleBook(MappingProxyType(_laws(rules)), MappingProxyType(lists))
+    return RuleBook(MappingProxyType(_laws(rules)), MappingProxyType(lists), (text,))
 
 
 def _laws(rules: Iterable[Rule]) -> dict[str, Law]:

@@ -11,6 +11,7 @@ from wirephoto.domain.address import Network
 from wirephoto.domain.media import Media, MediaKind, Profile
 from wirephoto.domain.message import Category, Priority
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
+from wirephoto.domain.place import valid_state, valid_zone
 from wirephoto.domain.url import check_url
 from wirephoto.errors import Fault, RequestRefused
 
@@ -55,6 +56,8 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
     ordered: bool = False
     send_at: AwareInstant | None = None
     expires_at: AwareInstant | None = None
+    recipient_zone: str | None = None
+    recipient_state: str | None = None
     metadata: dict[str, str] = {}
     reference: str | None = None
     media_profile: Profile = Profile.STANDARD
@@ -95,6 +98,8 @@ class Draft:
     expires_at: datetime
     metadata: Mapping[str, str]
     reference: str | None
+    recipient_zone: str | None = None
+    recipient_state: str | None = None
 
 
 _PRIORITIES = {priority.name.lower(): priority for priority in Priority}
@@ -126,6 +131,7 @@ def check_request(
     media = _media(request, rules, uploads, faults)
     _check_labels(request, faults)
     due_at, expires_at = _times(request, rules, now, faults)
+    zone, state = _whereabouts(request, faults)
     if faults:
         raise RequestRefused(faults)
     return Draft(
@@ -141,6 +147,8 @@ def check_request(
         expires_at=expires_at.astimezone(UTC),
         metadata=request.metadata,
         reference=request.reference,
+        recipient_zone=zone,
+        recipient_state=state,
     )
 
 
@@ -252,6 +260,21 @@ def _check_labels(request: MessageRequest, faults: list[Fault]) -> None:
             )
             faults.append(Fault("metadata", "length", message))
         _check_storable("metadata", key + value, faults)
+
+
+def _whereabouts(request: MessageRequest, faults: list[Fault]) -> tuple[str | None, str | None]:
+    """Return what the caller knows of where the recipient is: a zone, a state."""
+    found: list[str | None] = []
+    for name, text, check in (
+        ("recipient_zone", request.recipient_zone, valid_zone),
+        ("recipient_state", request.recipient_state, valid_state),
+    ):
+        try:
+            found.append(None if text is None else check(text))
+        except ValueError as error:
+            found.append(None)
+            faults.append(Fault(name, "unknown", f"It {error}."))
+    return found[0], found[1]
 
 
 def _check_storable(field: str, value: str, faults: list[Fault]) -> None:

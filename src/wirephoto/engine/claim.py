@@ -1,6 +1,6 @@
 """The claim: which due messages leave next, each with its slot, decided in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -15,12 +15,16 @@ from wirephoto.domain.daily_cap import (
     next_pacific_midnight,
     within,
 )
+from wirephoto.domain.departure import NEVER_QUIET
 from wirephoto.domain.line import probing
 from wirephoto.domain.message import Message, Priority
 from wirephoto.domain.pacing import HORIZON, Demand, Pace, allocate
+from wirephoto.domain.quiet_hours import QuietHours
 from wirephoto.engine.line import resume_quiet
+from wirephoto.engine.reckoning import reckoned
 from wirephoto.storage.daily_caps import count_sent, networks_of
 from wirephoto.storage.database import Transaction
+from wirephoto.storage.departures import store_departures, waiting_by_id
 from wirephoto.storage.queue import Hold, claim_messages, put_off, set_aside
 from wirephoto.storage.schema import accounts, campaigns
 from wirephoto.storage.senders import (
@@ -67,6 +71,7 @@ async def claim_due(
     limit: int,
     lease: timedelta,
     cap_rules: CapRules,
+    hours: QuietHours = NEVER_QUIET,
 ) -> Claim:
     """Claim up to `limit` due messages of an account's campaigns, with a slot for each.
 
@@ -87,20 +92,18 @@ async def claim_due(
         tx, account.id, now=now, until=earliest + _SOON, limit=min(most, CAMPAIGNS_MAX)
     )
     lines = [await resume_quiet(tx, campaigns, line, now) for line in lines]
-    queues = await _waiting(tx, lines, now=now, earliest=earliest, limit=most)
+    queues = await _waiting(tx, lines, now=now, earliest=earliest, limit=most, hours=hours)
     await _keep_to_caps(tx, queues, cap_rules, now)
     demands = [Demand(queue.pace, [due.weight for due in queue.due]) for queue in queues]
     allocation = allocate(pace, demands, now=earliest, limit=most)
     for queue, slots, after in zip(queues, allocation.slots, allocation.campaigns, strict=True):
         queue.serve(slots, after)
-    claimed = await _take(tx, queues, now=now, lease_until=now + lease)
+    claimed = await _take(tx, queues, now=now, lease_until=now + lease, hours=hours)
     passed_over = await _hold_back(tx, queues)
     served = [queue for queue in queues if queue.slots]
     if served:
         await _store(tx, accounts, [(account, allocation.account)], now)
-        await _store(tx, campaigns, [(queue.line, queue.pace) for queue in served], now)
-        await store_served(tx, {queue.line.id: queue.served for queue in served})
-        await _count_to_caps(tx, served, now)
+        await _store_served(tx, served, now)
     probed = [line.id for line in (account, *(queue.line for queue in served)) if line.stop]
     # Behind those that may not leave there may be some that may.
     is_more = len(claimed) == limit or passed_over >= LOOK_AHEAD
@@ -114,6 +117,7 @@ async def claim_due(
 class _Queue:
     """A campaign in a claim: its pace, what of it is due, and what of that gets which slot.
 
+    `fit` of what is due are not stale, and quiet hours held `shut` of those that were.
     `counted` says of what is due how much it counts against the brand's daily cap.
     """
 
@@ -121,6 +125,8 @@ class _Queue:
     pace: Pace
     wanted: int
     due: list[Due] = field(default_factory=list)
+    fit: int = 0
+    shut: int = 0
     holds: list[Hold] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
     counted: dict[str, int] = field(default_factory=dict)
@@ -153,10 +159,19 @@ class _Queue:
 
 
 async def _take(
-    tx: Transaction, queues: list[_Queue], *, now: datetime, lease_until: datetime
+    tx: Transaction,
+    queues: list[_Queue],
+    *,
+    now: datetime,
+    lease_until: datetime,
+    hours: QuietHours,
 ) -> list[Message]:
     slots = [slot for queue in queues for slot in queue.slots]
-    return await claim_messages(tx, slots, now=now, lease_until=lease_until) if slots else []
+    if not slots:
+        return []
+    return await claim_messages(
+        tx, slots, now=now, lease_until=lease_until, hours_digest=hours.digest
+    )
 
 
 def _refused(queues: list[_Queue], claimed: list[Message]) -> tuple[str, ...]:
@@ -166,7 +181,13 @@ def _refused(queues: list[_Queue], claimed: list[Message]) -> tuple[str, ...]:
 
 
 async def _waiting(
-    tx: Transaction, lines: list[Line], *, now: datetime, earliest: datetime, limit: int
+    tx: Transaction,
+    lines: list[Line],
+    *,
+    now: datetime,
+    earliest: datetime,
+    limit: int,
+    hours: QuietHours,
 ) -> list[_Queue]:
     """Ask what is due of all campaigns at once; nothing of those whose slot comes later.
 
@@ -186,15 +207,36 @@ async def _waiting(
         if queue.wanted
         for priority in Priority
     ]
-    for due in await due_messages(tx, turns, now=now):
+    for due in await due_messages(tx, turns, now=now, hours_digest=hours.digest):
         queue = queues[due.campaign_id]
         if due.paused:
             queue.paused.append(due.id)
         elif due.put_off_until:
             queue.holds.append(Hold(due.id, due.put_off_until, "earlier_message"))
-        elif len(queue.due) < queue.looked_at:
+        elif due.stale or queue.fit < queue.looked_at:
+            queue.fit += not due.stale
             queue.due.append(due)
+    await _keep_to_hours(tx, queues.values(), hours, now)
     return list(queues.values())
+
+
+async def _keep_to_hours(
+    tx: Transaction, queues: Collection[_Queue], hours: QuietHours, now: datetime
+) -> None:
+    """Hold until the next hour that is open what it is too late for.
+
+    Of what follows from other rules some may leave: it keeps its place.
+    """
+    stale = [due.id for queue in queues for due in queue.due if due.stale]
+    if not stale:
+        return
+    found = reckoned(await waiting_by_id(tx, stale), hours, now)
+    await store_departures(tx, found)
+    may_leave = {each.id for each, departure in found if departure.due_at <= now}
+    for queue in queues:
+        open_ = [due for due in queue.due if not due.stale or due.id in may_leave]
+        queue.shut = len(queue.due) - len(open_)
+        queue.due = open_[: queue.looked_at]
 
 
 async def _hold_back(tx: Transaction, queues: list[_Queue]) -> int:
@@ -203,7 +245,7 @@ async def _hold_back(tx: Transaction, queues: list[_Queue]) -> int:
     paused = [id_ for queue in queues for id_ in queue.paused]
     await put_off(tx, holds)
     await set_aside(tx, paused)
-    return len(holds) + len(paused)
+    return len(holds) + len(paused) + sum(queue.shut for queue in queues)
 
 
 async def _keep_to_caps(
@@ -231,6 +273,12 @@ async def _keep_to_caps(
             else:
                 queue.holds.append(Hold(due.id, next_pacific_midnight(now), HELD))
         queue.due = fit[: queue.wanted]
+
+
+async def _store_served(tx: Transaction, served: list[_Queue], now: datetime) -> None:
+    await _store(tx, campaigns, [(queue.line, queue.pace) for queue in served], now)
+    await store_served(tx, {queue.line.id: queue.served for queue in served})
+    await _count_to_caps(tx, served, now)
 
 
 async def _count_to_caps(tx: Transaction, served: list[_Queue], now: datetime) -> None:

@@ -1,7 +1,6 @@
 """Claim due messages with a slot each, send each in its slot, record what became of it."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
@@ -9,7 +8,7 @@ from typing import Protocol
 
 from wirephoto.clock import Clock
 from wirephoto.domain.daily_cap import CapRules
-from wirephoto.domain.event import message_event
+from wirephoto.domain.departure import DepartureRules
 from wirephoto.domain.follow import Pair, apply_answer, follow_answer
 from wirephoto.domain.line import OUTAGE_AFTER
 from wirephoto.domain.message import Message, MessageState, Submission
@@ -17,8 +16,8 @@ from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.domain.pacing import LATE_MAX
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.attempts import begin
-from wirephoto.engine.blocking import block_refused
 from wirephoto.engine.claim import IDLE_REST_S, claim_due
+from wirephoto.engine.gate import Gate
 from wirephoto.engine.line import heed, not_probed
 from wirephoto.engine.transitions import transition_between
 from wirephoto.errors import StorageUnavailable
@@ -27,7 +26,6 @@ from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database
 from wirephoto.storage.messages import (
     Transition,
-    begin_sending,
     get_attempt,
     get_message,
     record_transitions,
@@ -92,6 +90,7 @@ class DispatchSettings:
     submit_timeout_s: float = 30.0
     media_url: str = ""
     cap_rules: CapRules = field(default_factory=CapRules)
+    departures: DepartureRules = field(default_factory=DepartureRules)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -118,6 +117,7 @@ class Dispatcher:
         self._ids = ids
         self._random = random
         self._settings = settings
+        self._gate = Gate(database, commits, clock=clock, ids=ids, rules=settings.departures)
         self._sending: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._turning = asyncio.Lock()
@@ -158,12 +158,13 @@ class Dispatcher:
                 limit=free,
                 lease=timedelta(seconds=self._settings.lease_s),
                 cap_rules=self._settings.cap_rules,
+                hours=self._settings.departures.hours,
             )
         for message in claim.messages:
             sending = asyncio.create_task(self._send(message, turn=turn, probed=claim.probed))
             self._sending.add(sending)
             sending.add_done_callback(self._sent)
-        await self._block(claim.refused)
+        await self._gate.block(claim.refused)
         return claim.rest_s
 
     async def stop(self, grace_s: float) -> None:
@@ -199,7 +200,7 @@ class Dispatcher:
         missed = now > message.slot_at + LATE_MAX
         if held_back or missed:
             self._adapt(turn, missed=missed)
-            await self._release(message)
+            await self._gate.release(message)
             await not_probed(self._database, message, probed=probed, now=now)
             return
         begun = begin(
@@ -210,19 +211,11 @@ class Dispatcher:
             media_url=self._settings.media_url,
         )
         pair = begun.pair
-        leaving = Transition(
-            pair.message,
-            event=message_event(self._ids.new("evt", now), pair.message, pair.attempt),
-            begun=pair.attempt,
-            names=begun.names,
-        )
         try:
-            moved = await self._commits.run(begin_sending, leaving)
+            if not await self._gate.let_go(message, begun, now):
+                return
         except StorageUnavailable:
             await self._take_back(pair, message)
-            return
-        if not moved:
-            await self._not_begun(message)
             return
         await self._until(message, lead=timedelta())
         outcome = await self._submit(pair, begun.submission)
@@ -344,29 +337,6 @@ class Dispatcher:
         assert attempt is not None, "attempts in flight are not deleted"
         return Pair(message, attempt)
 
-    async def _release(self, message: Message) -> bool:
-        """Give a claimed message back, its slot forfeited; tell whether it was still ours."""
-        released = message.move_to(MessageState.QUEUED, self._clock.now())
-        return await self._commits.run(record_transitions, Transition(released))
-
-    async def _block(self, message_ids: Sequence[str]) -> frozenset[str]:
-        return await block_refused(
-            self._database, message_ids, ids=self._ids, now=self._clock.now()
-        )
-
-    async def _not_begun(self, message: Message) -> None:
-        """End a claimed message that may not leave any more, or give it back.
-
-        One that somebody else moved is theirs.
-        """
-        now = self._clock.now()
-        if message.expires_at <= now:
-            expired = message.move_to(MessageState.EXPIRED, now, reason="expired")
-            event = message_event(self._ids.new("evt", now), expired)
-            await self._commits.run(record_transitions, Transition(expired, event=event))
-        elif not await self._block([message.id]):
-            await self._release(message)
-
     async def _take_back(self, pair: Pair, claimed: Message) -> None:
         """Undo a beginning whose commit was not answered: it may have happened; nothing left."""
         for _ in range(TAKE_BACK_TRIES_MAX):
@@ -375,7 +345,7 @@ class Dispatcher:
                 async with self._database.read() as tx:
                     begun = await get_attempt(tx, pair.attempt.tenant_id, pair.attempt.id)
                 # Where it is no longer ours it may have been committed after all: look again.
-                if begun is None and await self._release(claimed):
+                if begun is None and await self._gate.release(claimed):
                     return
             except StorageUnavailable:
                 continue

@@ -1,17 +1,23 @@
 """From a request that keeps the rules to the message that is stored."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wirephoto.clock import Clock
 from wirephoto.domain.api_key import Scope
-from wirephoto.domain.consent import consent_needed
+from wirephoto.domain.departure import (
+    CAPPED,
+    QUIET,
+    SCHEDULED,
+    Departure,
+    DepartureRules,
+    Person,
+)
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.marketing import MarketingRules, permit, word
-from wirephoto.domain.message import Category, Message, MessageState
-from wirephoto.domain.opt_out import OptOut, silencing
-from wirephoto.domain.phone import Refusal, parse_recipient
+from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.opt_out import silencing
 from wirephoto.domain.pool import Candidate, choose
 from wirephoto.domain.request import (
     TEXT_CHARS_MAX,
@@ -23,16 +29,24 @@ from wirephoto.domain.request import (
     choose_sender,
 )
 from wirephoto.engine.outlook import Outlook
+from wirephoto.engine.recipients import Known, Recipients
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
-from wirephoto.storage.consents import Records, Worded, load_records, worded_at
+from wirephoto.storage.consents import Records, Worded
 from wirephoto.storage.database import Database
 from wirephoto.storage.media import get_originals
-from wirephoto.storage.opt_outs import standing_opt_outs
-from wirephoto.storage.pools import HeardFrom, Pool, heard_from
+from wirephoto.storage.pools import HeardFrom, Pool
 from wirephoto.storage.senders import Sender
 
+NEVER_OPEN = (
+    "No hour of the next weeks is within the quiet hours' rules in every zone that this phone may "
+    "be in: name its `recipient_zone` or `recipient_state`."
+)
+_HELD_BY = {
+    QUIET: "Quiet hours where the recipient is hold it",
+    CAPPED: "The recipient has heard enough of the brand: the cap on how often holds it",
+}
 OPTED_OUT = Fault(
     "to",
     "opted_out",
@@ -52,22 +66,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What some requests of a caller are checked against.
-
-    `heard_from` says which sender the recipients of pools have heard from; what is chosen for one
-    request is kept in it for the next ones. `opt_outs` has those of each recipient that stand,
-    `records` their consents and `worded` when they were last told how to opt out, by brand.
-    """
+    """What some requests of a caller are checked against."""
 
     caller: Caller
     senders: Mapping[str, Sender]
     pools: Mapping[str, Pool]
     uploads: Uploads
     now: datetime
-    opt_outs: Mapping[str, Sequence[OptOut]] = field(default_factory=dict)
-    records: Mapping[tuple[str, str], Records] = field(default_factory=dict)
-    worded: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    heard_from: dict[str, str] = field(default_factory=dict)
+    known: Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +103,36 @@ class Drafting:
         rules: RequestRules,
         marketing: MarketingRules,
         media_is_prepared: bool,
+        departures: DepartureRules | None = None,
     ) -> None:
         """Take what a message is made with; `media_is_prepared` says that media is looked at."""
         self._database = database
         self._clock = clock
         self._ids = ids
         self._directory = directory
-        self._numbers = numbers
         self._outlook = outlook
         self._rules = rules
         self._marketing = marketing
         self._media_is_prepared = media_is_prepared
+        self._departures = departures or DepartureRules()
+        self._recipients = Recipients(
+            database,
+            numbers=numbers,
+            departures=self._departures,
+            default_category=rules.default_category,
+            wording=marketing.wording,
+        )
 
     async def context(self, caller: Caller, requests: Sequence[MessageRequest]) -> Context:
         """Return what the requests are to be checked against, read with few statements."""
         pools = await self._directory.pools(caller.tenant_id)
-        known = await self._known(caller.tenant_id, requests)
         return Context(
             caller=caller,
             senders=await self._directory.get(),
             pools=pools,
             uploads=await self._uploads(caller.tenant_id, requests),
             now=self._clock.now(),
-            opt_outs=known.opt_outs,
-            records=known.records,
-            worded=known.worded,
-            heard_from=await self._heard_from(caller.tenant_id, requests, pools),
+            known=await self._recipients.known(caller.tenant_id, requests, pools),
         )
 
     async def message(self, context: Context, request: MessageRequest) -> Drafted:
@@ -141,21 +151,22 @@ class Drafting:
             now=context.now,
         )
         sender = await self._sender(context, draft)
-        opt_outs = context.opt_outs.get(draft.recipient, ())
+        opt_outs = context.known.opt_outs.get(draft.recipient, ())
         if silencing(opt_outs, brand_id=sender.brand_id, sender=sender.number):
             raise RequestRefused([OPTED_OUT])
         await self._outlook.refresh(sender.campaign_id)
         whom = (sender.brand_id, draft.recipient)
         draft, allowed_by, is_worded = self._permitted(context, draft, sender)
-        message = replace(self._made(context, draft, sender), allowed_by=allowed_by)
+        person = _person(context, draft, sender)
+        message = replace(self._made(context, draft, sender, person), allowed_by=allowed_by)
         worded = Worded(message.tenant_id, *whom, context.now) if is_worded else None
         if worded:
-            context.worded[whom] = worded.at
+            context.known.worded[whom] = worded.at
         if not sender.paused:  # else nobody knows when it leaves, and nobody stands behind it
-            message = self._outlook.expect(message)
+            message = self._expected(self._outlook.expect(message), person)
         if draft.pool is None:
             return Drafted(message, worded=worded)
-        context.heard_from[draft.recipient] = sender.number
+        context.known.heard_from[draft.recipient] = sender.number
         heard = HeardFrom(sender.brand_id, draft.recipient, message.tenant_id, sender.number)
         return Drafted(message, heard, worded)
 
@@ -168,7 +179,7 @@ class Drafting:
             RequestRefused: no consent allows it, or the wording that it needs has no room.
         """
         whom, now, rules = (sender.brand_id, draft.recipient), context.now, self._marketing
-        records = context.records.get(whom, Records())
+        records = context.known.records.get(whom, Records())
         allowed_by = permit(
             draft.category, records.consents, records.revocations, rules=rules, now=now
         )
@@ -177,7 +188,7 @@ class Drafting:
         worded = word(
             draft.text,
             sender.brand,
-            context.worded.get(whom),
+            context.known.worded.get(whom),
             category=draft.category,
             rules=rules,
             now=now,
@@ -201,9 +212,37 @@ class Drafting:
             raise RequestRefused(faults)
         return context.senders[number]
 
-    def _made(self, context: Context, draft: Draft, sender: Sender) -> Message:
+    def _expected(self, message: Message, person: Person) -> Message:
+        """Return a message with its `expected_at` in hours that are open to it.
+
+        What waits before it may take longer than its window is open.
+        """
+        at, closes_at = message.expected_at, message.window_closes_at
+        if at is None or closes_at is None or at < closes_at:
+            return message
+        departure = self._departures.departure(person, message.category, at)
+        return replace(message, expected_at=departure.due_at if departure else None)
+
+    def _departure(self, draft: Draft, person: Person) -> Departure:
+        """Return when a message may leave, by its recipient's clock and what they have heard.
+
+        Raises:
+            RequestRefused: not before it expires.
+        """
+        departure = self._departures.departure(person, draft.category, draft.due_at)
+        if departure is None:
+            raise RequestRefused([Fault("to", "never_open", NEVER_OPEN)])
+        if departure.hold_reason and departure.due_at >= draft.expires_at:
+            until = f"{departure.due_at:%Y-%m-%dT%H:%M:%SZ}"
+            why = f"{_HELD_BY[departure.hold_reason]} until {until}, when it has expired."
+            raise RequestRefused([Fault("expires_at", departure.hold_reason, why)])
+        return departure
+
+    def _made(self, context: Context, draft: Draft, sender: Sender, person: Person) -> Message:
         caller, now = context.caller, context.now
         prepared = not draft.media or not self._media_is_prepared
+        departure = self._departure(draft, person)
+        due_at = departure.due_at
         return Message(
             id=self._ids.new("msg", now),
             tenant_id=caller.tenant_id,
@@ -218,7 +257,7 @@ class Drafting:
             ordered=draft.ordered,
             state=MessageState.QUEUED if prepared else MessageState.PREPARING,
             version=1,
-            due_at=draft.due_at,
+            due_at=due_at,
             expires_at=draft.expires_at,
             created_at=now,
             updated_at=now,
@@ -227,8 +266,13 @@ class Drafting:
             fair_key=caller.tenant_id,
             # What we host is fetched at once. Where the provider will fetch, what the address holds
             # now says nothing about what it will hold when the message is due.
-            lease_until=None if prepared else now if self._rules.hosts_media else draft.due_at,
-            hold_reason="scheduled" if draft.due_at > now else None,
+            lease_until=None if prepared else now if self._rules.hosts_media else due_at,
+            hold_reason=departure.hold_reason or (SCHEDULED if due_at > now else None),
+            recipient_zone=person.zone,
+            recipient_state=person.state,
+            held_from=departure.held_from,
+            window_closes_at=departure.window_closes_at,
+            hours_digest=departure.hours_digest,
         )
 
     async def _sender(self, context: Context, draft: Draft) -> Sender:
@@ -248,7 +292,7 @@ class Drafting:
         chosen = choose(
             candidates,
             recipient=draft.recipient,
-            sticky=context.heard_from.get(draft.recipient),
+            sticky=context.known.heard_from.get(draft.recipient),
             sticky_waits=self._rules.sticky_waits,
         )
         if chosen is None:
@@ -263,52 +307,15 @@ class Drafting:
             found = await get_originals(tx, tenant_id, sorted(ids))
         return {id_: one.kind if one.file_id else None for id_, one in found.items()}
 
-    async def _known(self, tenant_id: str, requests: Sequence[MessageRequest]) -> "_Known":
-        """Return what is known of the recipients; numbers that were erased are known by hash."""
-        named = {
-            hash_: number
-            for number in _recipients(requests)
-            for hash_ in self._numbers.all_of(number)
-        }
-        categories = {request.category or self._rules.default_category for request in requests}
-        found = _Known()
-        async with self._database.read() as tx:
-            for row in await standing_opt_outs(tx, tenant_id, named):
-                number = named[row.recipient_hash]
-                found.opt_outs.setdefault(number, []).append(row.opt_out)
-            if any(consent_needed(category) for category in categories):
-                for (brand_id, hash_), records in (
-                    await load_records(tx, tenant_id, named)
-                ).items():
-                    known = found.records.setdefault((brand_id, named[hash_]), Records())
-                    known.consents.extend(records.consents)
-                    known.revocations.extend(records.revocations)
-            if Category.MARKETING in categories and self._marketing.wording:
-                told = await worded_at(tx, tenant_id, set(named.values()))
-                found.worded.update(told)
-        return found
 
-    async def _heard_from(
-        self, tenant_id: str, requests: Sequence[MessageRequest], pools: Collection[str]
-    ) -> dict[str, str]:
-        recipients = _recipients([request for request in requests if request.from_ in pools])
-        if not recipients:
-            return {}
-        async with self._database.read() as tx:
-            return dict(await heard_from(tx, tenant_id, sorted(recipients)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    opt_outs: dict[str, list[OptOut]] = field(default_factory=dict)
-    records: dict[tuple[str, str], Records] = field(default_factory=dict)
-    worded: dict[tuple[str, str], datetime] = field(default_factory=dict)
-
-
-def _recipients(requests: Sequence[MessageRequest]) -> set[str]:
-    """Return to whom requests are, as far as they say so in a way that is a number."""
-    numbers = [parse_recipient(request.to, fictional_allowed=True) for request in requests]
-    return {number.e164 for number in numbers if not isinstance(number, Refusal)}
+def _person(context: Context, draft: Draft, sender: Sender) -> Person:
+    """Return what is known of a recipient; what the request says of them wins."""
+    known = context.known.people.get((sender.brand_id, draft.recipient), Person(draft.recipient))
+    return replace(
+        known,
+        zone=draft.recipient_zone or known.zone,
+        state=draft.recipient_state or known.state,
+    )
 
 
 def _own(context: Context) -> Collection[str]:

@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import Subquery
 
 from wirephoto.domain.event import Event
 from wirephoto.domain.message import Attempt, Message, MessageState
+from wirephoto.storage.audit import AuditEntry, insert_audit
 from wirephoto.storage.consents import is_revoked
 from wirephoto.storage.database import (
     Database,
@@ -60,7 +61,7 @@ class Transition:
 
     `message` is the message after its move; its `version` is one above the stored one. `begun` is
     an attempt that starts with it, with the `names` of its files; `attempt` is one that changes
-    with it; `needs` are files that the message needs from now on.
+    with it; `needs` are files that the message needs from now on; `audit` is told with it.
     """
 
     message: Message
@@ -69,6 +70,7 @@ class Transition:
     attempt: Attempt | None = None
     names: tuple[HostedName, ...] = ()
     needs: tuple[Need, ...] = ()
+    audit: AuditEntry | None = None
 
 
 async def insert_messages(tx: Transaction, rows: Sequence[Message]) -> None:
@@ -133,6 +135,7 @@ async def _record(
     await insert_needs(tx, [need for row in recorded for need in row.needs])
     await insert_names(tx, [name for row in recorded for name in row.names])
     await insert_events(tx, [row.event for row in recorded if row.event])
+    await insert_audit(tx, [row.audit for row in recorded if row.audit])
     await _notify(tx, recorded)
     return [place in winners for place in range(len(rows))]
 

@@ -25,7 +25,7 @@ from wirephoto.storage.opt_outs import is_silenced
 from wirephoto.storage.rows import message_columns, read_attempt, read_message
 from wirephoto.storage.schema import EXPIRING, attempts, messages
 from wirephoto.storage.tenancy import across_tenants
-from wirephoto.storage.turns import SET_ASIDE
+from wirephoto.storage.turns import SET_ASIDE, is_stale
 from wirephoto.storage.types import Instant, is_state
 
 
@@ -36,11 +36,13 @@ async def claim_messages(
     *,
     now: datetime,
     lease_until: datetime,
+    hours_digest: str | None = None,
 ) -> list[Message]:
     """Claim messages with a slot each; nobody else can get them until `lease_until`.
 
     What is no longer queued, has expired, or is to somebody who has opted out or taken back the
-    consent that it needs is left out, and its slot is forfeited.
+    consent that it needs is left out, and its slot is forfeited; so is what has no open window by
+    the rules of `hours_digest`.
     """
     instant = tx.database.instant
     claimed = await tx.execute(
@@ -50,6 +52,7 @@ async def claim_messages(
             "rows": rows_json([[id_, instant(slot_at)] for id_, slot_at in sorted(slots)]),
             "now": now,
             "lease_until_new": lease_until,
+            "hours_digest_now": hours_digest,
         },
     )
     return sorted(
@@ -66,6 +69,7 @@ def _claim(database: Database) -> Executable:
             messages.c.id == incoming.c.id,
             is_state(messages.c.state, MessageState.QUEUED),
             messages.c.expires_at > now,
+            not_(is_stale(messages, now)),
             not_(is_silenced(messages)),
             not_(is_revoked(messages)),
         )
@@ -108,7 +112,7 @@ async def put_off(tx: Transaction, holds: Sequence[Hold]) -> None:
 def _put_off(database: Database) -> Executable:
     columns = (messages.c.id, messages.c.due_at, messages.c.hold_reason)
     incoming = database.json_rows({column.name: column.type for column in columns})
-    free = _free(incoming, incoming.c.due_at, incoming.c.hold_reason)
+    free = free_rows(incoming, incoming.c.due_at, incoming.c.hold_reason)
     held = update(messages).where(messages.c.id == free.c.id)
     return held.values(
         due_at=free.c.due_at, hold_reason=free.c.hold_reason, version=messages.c.version + 1
@@ -126,7 +130,7 @@ async def set_aside(tx: Transaction, ids: Sequence[str]) -> None:
 
 
 def _set_aside(database: Database) -> Executable:
-    free = _free(database.json_rows({"id": messages.c.id.type}))
+    free = free_rows(database.json_rows({"id": messages.c.id.type}))
     return (
         update(messages)
         .where(messages.c.id == free.c.id)
@@ -138,7 +142,7 @@ def _set_aside(database: Database) -> Executable:
     )
 
 
-def _free(incoming: Subquery, *columns: ColumnElement[Any]) -> CTE:
+def free_rows(incoming: Subquery, *columns: ColumnElement[Any]) -> CTE:
     """Return the incoming messages that wait still, and that nobody has locked."""
     return (
         select(messages.c.id, *columns)

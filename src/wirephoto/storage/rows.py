@@ -20,11 +20,7 @@ from wirephoto.domain.message import (
 )
 from wirephoto.storage.schema import attempts, messages
 
-MESSAGE_COLUMNS = tuple(
-    column.name
-    for column in messages.columns
-    if column.name not in ("broadcast_id", "window_closes_at")
-)
+MESSAGE_COLUMNS = tuple(column.name for column in messages.columns if column.name != "broadcast_id")
 ATTEMPT_COLUMNS = tuple(column.name for column in attempts.columns)
 EVENT_COLUMNS = ("id", "tenant_id", "message_id", "type", "data", "at")
 MOVED = (
@@ -87,7 +83,7 @@ class Fields:
         self._instants = [
             place
             for place, name in enumerate(names)
-            if name.endswith("_at") or name == "lease_until"
+            if name.endswith("_at") or name in ("lease_until", "held_from")
         ]
         self._media = names.index("media") if "media" in names else None
         self._json = [

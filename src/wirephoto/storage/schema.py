@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     SmallInteger,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -182,6 +183,10 @@ messages = Table(
     Column("expected_at", Instant),
     Column("answer", Text),  # what of a reply it answers, whoever has opted out
     Column("allowed_by", Json),  # which consent, or why none was needed
+    Column("recipient_zone", Text),
+    Column("recipient_state", String(2)),
+    Column("held_from", Instant),  # when it would have left if it were no quiet hours
+    Column("hours_digest", Text),  # of the rules that `window_closes_at` follows from
     Index(None, "tenant_id", "recipient", "id"),
 )
 

@@ -21,6 +21,7 @@ contacts = Table(
     Column("last_sender", Text),
     Column("wording_at", Instant),  # when they were last told how to opt out
     Column("answered_at", Json),  # when each kind of reply was last answered
+    Column("tallies", Json),  # what counts against frequency caps
 )
 
 opt_outs = Table(

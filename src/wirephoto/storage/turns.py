@@ -27,6 +27,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    false,
     func,
     literal,
     null,
@@ -75,7 +76,8 @@ class Due:
     """A message that is due.
 
     One with `put_off_until` waits for an earlier one till then, one that is `paused` for its sender
-    to go on: neither may leave.
+    to go on: neither may leave. Of one that is `stale` nobody knows whether it may: the window
+    that it was to leave in is over, or follows from other rules.
     """
 
     id: str
@@ -85,14 +87,17 @@ class Due:
     weight: int
     put_off_until: datetime | None = None
     paused: bool = False
+    stale: bool = False
 
 
 @across_tenants("a campaign's queue is served in one order over its tenants")
-async def due_messages(tx: Transaction, turns: Sequence[Turn], *, now: datetime) -> list[Due]:
+async def due_messages(
+    tx: Transaction, turns: Sequence[Turn], *, now: datetime, hours_digest: str | None = None
+) -> list[Due]:
     """Return due messages for each turn: the keys in turn, each key's oldest first.
 
     With a turn's messages come those that were passed over: for an earlier one to their recipient,
-    or because their sender is paused.
+    because their sender is paused, or because they are stale by the rules of `hours_digest`.
     Where keys have unequally many, a turn may bring more or fewer than wanted, never in another
     order. No row is locked: the caller
     holds the campaigns, so that nobody else claims from their queues, and the claim itself leaves
@@ -101,7 +106,8 @@ async def due_messages(tx: Transaction, turns: Sequence[Turn], *, now: datetime)
     if not turns:
         return []
     rows = [[turn.campaign_id, turn.priority, turn.after, turn.wanted] for turn in turns]
-    found = await tx.execute(_due, {"rows": rows_json(rows), "now": now})
+    asked = {"rows": rows_json(rows), "now": now, "hours_digest_now": hours_digest}
+    found = await tx.execute(_due, asked)
     return [
         Due(
             row.id,
@@ -111,6 +117,7 @@ async def due_messages(tx: Transaction, turns: Sequence[Turn], *, now: datetime)
             row.weight,
             _put_off_until(row.waited_for, now) if row.waited_for else None,
             bool(row.paused),
+            bool(row.stale),
         )
         for row in found
     ]
@@ -163,6 +170,7 @@ def _due(database: Database) -> Executable:
             due.c.weight,
             due.c.waited_for,
             due.c.paused,
+            due.c.stale,
         )
         .where(due.c.expires_at > now)
         .order_by(due.c.campaign_id, due.c.priority, due.c.place, due.c.step)
@@ -277,7 +285,10 @@ def _in_turn(database: Database, heads: CTE, now: ColumnElement[datetime]) -> CT
     following = _first(behind, in_turn, order=(messages.c.due_at, messages.c.id))
     message, is_next = _row(database, following, in_turn)
     is_fit = and_(
-        in_turn.c.expires_at > now, in_turn.c.waited_for.is_(None), in_turn.c.paused.is_(None)
+        in_turn.c.expires_at > now,
+        in_turn.c.waited_for.is_(None),
+        in_turn.c.paused.is_(None),
+        in_turn.c.stale == 0,
     )
     place = in_turn.c.place + case((is_fit, 1), else_=0)
     return in_turn.union_all(
@@ -290,8 +301,23 @@ def _in_turn(database: Database, heads: CTE, now: ColumnElement[datetime]) -> CT
 
 def _columns(message: FromClause, now: ColumnElement[datetime]) -> list[ColumnElement[Any]]:
     names = ("campaign_id", "priority", "fair_key", "due_at", "id", "weight", "expires_at")
-    waited_for = _waited_for(message, now).label("waited_for")
-    return [*[message.c[name] for name in names], waited_for, _paused(message).label("paused")]
+    return [
+        *[message.c[name] for name in names],
+        _waited_for(message, now).label("waited_for"),
+        _paused(message).label("paused"),
+        case((is_stale(message, now), 1), else_=0).label("stale"),
+    ]
+
+
+def is_stale(message: FromClause, now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition that nobody knows whether quiet hours let a message leave now.
+
+    The window that is stored with it has closed, or follows from rules of another digest than
+    `hours_digest_now`. An answer to a reply has no window.
+    """
+    is_other = message.c.hours_digest.is_distinct_from(bindparam("hours_digest_now", type_=Text))
+    is_closed = message.c.window_closes_at <= now
+    return and_(message.c.answer.is_(None), or_(is_other, func.coalesce(is_closed, false())))
 
 
 def _head_due_at(head: FromClause) -> ColumnElement[datetime]:

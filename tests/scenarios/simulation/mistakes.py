@@ -20,7 +20,7 @@ from wirephoto.domain.event import message_event
 from wirephoto.domain.follow import Pair
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
 from wirephoto.domain.outcome import Outcome, Receipt, Verdict
-from wirephoto.engine import claim, dispatcher, line, maintenance, moves, receipts
+from wirephoto.engine import claim, dispatcher, gate, line, maintenance, moves, receipts
 from wirephoto.storage import acceptance, messages, queue, schema
 from wirephoto.storage.audit import AuditEntry
 from wirephoto.storage.batch import GroupCommit
@@ -50,7 +50,7 @@ def attempt_stored_with_the_answer() -> AbstractContextManager[object]:
         return await record(tx, [replace(row, begun=row.attempt, attempt=None) for row in rows])
 
     return _replaced(
-        (dispatcher, "begin_sending", begin_without),
+        (gate, "begin_sending", begin_without),
         (dispatcher, "record_transitions", record_with),
     )
 
@@ -95,7 +95,7 @@ def answers_without_rank() -> AbstractContextManager[object]:
 
 def slots_given_back() -> AbstractContextManager[object]:
     """A released message gives its slot back."""
-    release = dispatcher.Dispatcher._release
+    release = gate.Gate.release
 
     async def release_with_slot(self: Any, claimed: Message) -> None:
         await release(self, claimed)
@@ -105,7 +105,7 @@ def slots_given_back() -> AbstractContextManager[object]:
                 here = update(table).where(table.c.id == id_)
                 await tx.execute(here.values(next_slot_at=claimed.slot_at))
 
-    return _replaced((dispatcher.Dispatcher, "_release", release_with_slot))
+    return _replaced((gate.Gate, "release", release_with_slot))
 
 
 def account_pace_forgotten() -> AbstractContextManager[object]:

@@ -1,4 +1,4 @@
-"""Opt-outs with scopes, answers to replies, and what replies were taken for."""
+"""Opt-outs with scopes, answers to replies and what those were taken for, quiet hours and caps."""
 
 import secrets
 
@@ -22,6 +22,7 @@ def upgrade() -> None:
     _opt_outs()
     _replies()
     _consents()
+    _hours()
     versions = sa.table(
         "schema_version", sa.column("code_revision_min", sa.Integer()), sa.column("hash_key")
     )
@@ -131,3 +132,14 @@ def _keys(table: str) -> list[sa.Constraint]:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f(f"fk_{table}_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
     ]
+
+
+def _hours() -> None:
+    for column in (
+        sa.Column("recipient_zone", sa.Text(), nullable=True),
+        sa.Column("recipient_state", sa.String(2), nullable=True),
+        sa.Column("held_from", types.Instant(), nullable=True),
+        sa.Column("hours_digest", sa.Text(), nullable=True),
+    ):
+        op.add_column("messages", column)
+    op.add_column("contacts", sa.Column("tallies", types.Json, nullable=True))
