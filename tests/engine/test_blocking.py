@@ -50,9 +50,9 @@ async def test_what_was_claimed_already_does_not_leave(stage):
     await stage.prepare(rate=10.0)
     provider = FakeProvider(stage.clock)
     dispatcher = make_dispatcher(stage, provider)
-    first, second = [
-        make_message(recipient=number, category=Category.MARKETING) for number in (OTHER, RECIPIENT)
-    ]
+    # By their ids: of two that are due at once the smaller one is sent first.
+    first = make_message(id="msg_1", recipient=OTHER, category=Category.MARKETING)
+    second = make_message(id="msg_2", category=Category.MARKETING)
     await stage.store(first, second)
     await dispatcher.turn()
     assert await stage.states([second]) == ["claimed"]

@@ -49,6 +49,7 @@ async def test_what_was_claimed_already_does_not_leave(stage):
     await stage.prepare(rate=10.0)
     provider = FakeProvider(stage.clock)
     dispatcher = make_dispatcher(stage, provider)
+    # By their ids: of two that are due at once the smaller one is sent first.
     first = make_message(id="msg_1", recipient="+12125550199")
     second = make_message(id="msg_2")
     await stage.store(first, second)
