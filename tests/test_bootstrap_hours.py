@@ -129,7 +129,7 @@ async def test_a_gateway_holds_what_it_accepts_at_night(database_url):
     """From the interface to the queue; what the caller knows of the recipient counts."""
     provider = FakeProvider()
     provider.open.set()
-    settings = settings_of(database_url)
+    settings = settings_of(database_url, without_consent="allow", opt_out_wording="off")
     async with running(settings, provider=provider, clock=VirtualClock(NIGHT)) as (_, client):
         held = await client.post("/v1/messages", json=send_request(category="marketing"))
         there = await client.post(

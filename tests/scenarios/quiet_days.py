@@ -18,8 +18,10 @@ from tests.engine.stage import FakeProvider, Stage, make_dispatcher, make_inboun
 from tests.factories import SENDER
 from tests.replying import NUMBERS
 from wirephoto.domain.api_key import Scope
+from wirephoto.domain.consent import ConsentPolicy, WithoutConsent
 from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.departure import DepartureRules
+from wirephoto.domain.marketing import MarketingRules
 from wirephoto.domain.message import Category, Submission
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.domain.request import MessageRequest, RequestRules
@@ -116,6 +118,7 @@ class QuietDays:
                 expires_after=timedelta(hours=30),
                 real_provider=False,
             ),
+            marketing=MarketingRules(consent=ConsentPolicy(WithoutConsent.ALLOW), wording=False),
             media_is_prepared=False,
             departures=departures,
         )

@@ -53,7 +53,7 @@ async def test_two_that_disagree_about_the_time_keep_one_pace(postgres_url, erro
         slots, starts = await slots_and_starts(right)
 
     assert all(b - a >= SECOND / RATE for a, b in pairwise(slots))
-    assert abs(slots[0] - begun_at) < 2 * SECOND
+    assert abs(slots[0] - begun_at) < 20 * SECOND  # a busy machine's delay, not a clock's minute
     assert all(start - slot < SECOND for slot, start in zip(slots, starts, strict=True))
     assert took >= (COUNT - 1) / RATE * SECOND
     sent = [len(provider.submissions) for provider in providers]
