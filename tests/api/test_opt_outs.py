@@ -163,6 +163,7 @@ async def test_a_file_is_imported_whole(client, database):
     [
         (b"number\n+12125550123\n", "line 1"),
         (b"", "line 1"),
+        (b'recipient,"reason\n', "line"),
         (b"recipient\n+12125550123\nnobody\n", "line 3: recipient"),
         (b"recipient,scope\n+12125550123,world\n", "line 2: scope"),
         (b"recipient,sender\n+12125550123,+12025550177\n", "line 2: sender"),

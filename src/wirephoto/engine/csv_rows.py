@@ -28,12 +28,12 @@ def read_csv(
         RequestRefused: with the faults of all rows, each by its line.
     """
     reader = csv.DictReader(lines, strict=True)
-    if columns[0] not in (reader.fieldnames or ()):
-        message = f"The first line names the columns: {', '.join(columns)}."
-        raise RequestRefused([Fault("line 1", "invalid", message)])
     rows: list[Row] = []
     faults: list[Fault] = []
     try:
+        if columns[0] not in (reader.fieldnames or ()):
+            message = f"The first line names the columns: {', '.join(columns)}."
+            raise RequestRefused([Fault("line 1", "invalid", message)])
         for place, cells in enumerate(reader, start=1):
             if place > ROWS_MAX:
                 message = f"At most {ROWS_MAX:,} rows at a time; split the file."
