@@ -14,7 +14,7 @@ OTHER_PHONE, OTHER_SENDER = "+16175550123", "+12025550101"
 
 async def talk(database, count, *, phone=RECIPIENT, sender=SENDER):
     """Store messages of both directions, a second apart; return their ids in order."""
-    ids, at, told = make_ids(), NOW, []
+    ids, at, told = make_ids(int(phone + sender[-3:])), NOW, []
     for number in range(count):
         at += timedelta(seconds=1)
         if random.Random(number).random() < 0.5:

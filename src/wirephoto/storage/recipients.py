@@ -59,13 +59,14 @@ async def store_heard(tx: Transaction, sender: Sender, recipient: str, at: datet
         last_in_at=at,
     )
     first, last = contacts.c.first_in_at, contacts.c.last_in_at
+    now = fresh.excluded.last_in_at
     # Processes apply what phones say side by side, so that the later may come first.
     await tx.execute(
         fresh.on_conflict_do_update(
             index_elements=[contacts.c.brand_id, contacts.c.recipient],
             set_={
-                "first_in_at": case((or_(first.is_(None), first > at), at), else_=first),
-                "last_in_at": case((or_(last.is_(None), last < at), at), else_=last),
+                "first_in_at": case((or_(first.is_(None), first > now), now), else_=first),
+                "last_in_at": case((or_(last.is_(None), last < now), now), else_=last),
             },
         )
     )
