@@ -12,6 +12,7 @@ import httpx
 from sqlalchemy import select
 
 from tests.factories import SENDER
+from tests.spare_store import SPARE_STORE
 from wirephoto.bootstrap import Gateway
 from wirephoto.clock import SystemClock
 from wirephoto.config import VARIABLES, Settings, load_settings
@@ -63,6 +64,7 @@ def settings_of(database_url: str, **changes: Any) -> Settings:
         "vonage_base_url": "http://127.0.0.1:9",
         "database_url": database_url,
         "media": "passthrough",
+        "media_store": SPARE_STORE,
         "sender_rate": 1000.0,
         "account_rate": 1000.0,
         "api_key": KEY,

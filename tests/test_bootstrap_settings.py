@@ -22,11 +22,11 @@ SIMPLE = {"recipient": RECIPIENT, "imageUrl": PICTURE}
 
 MAINTENANCE = {"rescuer", "expirer", "overdue", "media-sweeper", "pruner", "reckoner"}
 DUTIES = [
-    (frozenset(Role), {"preparation", "dispatch", "inbound", *MAINTENANCE}),
+    (frozenset(Role), {"preparation", "dispatch", "inbound", "collector", *MAINTENANCE}),
     ({Role.API}, set()),
     ({Role.API, Role.MEDIA}, {"preparation"}),
     ({Role.DISPATCH}, {"dispatch"}),
-    ({Role.INBOUND, Role.MAINTENANCE}, {"inbound", *MAINTENANCE}),
+    ({Role.INBOUND, Role.MAINTENANCE}, {"inbound", "collector", *MAINTENANCE}),
 ]
 
 

@@ -30,6 +30,8 @@ from wirephoto.errors import EgressRefused
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives every address of a host name, as text; raises OSError when it has none."""
+Credentials: TypeAlias = Callable[[URL], Mapping[str, str]]
+"""Gives the headers by which we are known to an address. It is asked anew for every redirect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ class _Wanted:
     body_bytes_max: int
     sink: BinaryIO | None
     known: Validators
+    credentials: Credentials | None
+
+    def headers(self, url: URL) -> dict[str, str]:
+        """Return the headers for one hop."""
+        etag, modified = self.known.etag, self.known.last_modified
+        conditions = {"If-None-Match": etag, "If-Modified-Since": modified}
+        given = {name: value for name, value in conditions.items() if value is not None}
+        return given | dict(self.credentials(url) if self.credentials else {})
 
 
 class Egress:
@@ -125,12 +135,13 @@ class Egress:
         body_bytes_max: int,
         sink: BinaryIO | None = None,
         known: Validators = NO_VALIDATORS,
+        credentials: Credentials | None = None,
     ) -> Fetched:
         """Return what `url` holds, at most `body_bytes_max` bytes of it.
 
         The bytes go to `sink` as they come, where there is one. A server that still has what
-        `known` speaks of need not send it again. Waits for its turn when
-        `EgressLimits.concurrent` fetches are under way.
+        `known` speaks of need not send it again. `credentials` decides for each hop by itself what
+        that host may know of us. Waits while `EgressLimits.concurrent` fetches are under way.
 
         Raises:
             EgressRefused: with a reason of `bad_url`, `blocked_address`, `redirect_refused`,
@@ -140,12 +151,13 @@ class Egress:
         target = parse_url(url, allow=self._allow)
         if isinstance(target, UrlFault):
             raise EgressRefused(target.reason, target.message, retryable=False)
+        wanted = _Wanted(body_bytes_max, sink, known, credentials)
         async with self._slots:
             if self._closed:
                 raise _unreachable()
             try:
                 async with asyncio.timeout(self._limits.total_s):
-                    return await self._follow(target, _Wanted(body_bytes_max, sink, known))
+                    return await self._follow(target, wanted)
             except _TRANSPORT_FAILURES as failure:
                 raise _unreachable() from failure
 
@@ -196,27 +208,23 @@ class Egress:
             self._open.add(session)
             stack.callback(self._open.discard, session)
             async with asyncio.timeout(limits.connect_s + limits.first_byte_s):
-                response = await stack.enter_async_context(
-                    session.get(
-                        target.url, allow_redirects=False, headers=_conditions(wanted.known)
-                    )
-                )
+                url, headers = target.url, wanted.headers(target.url)
+                asked = session.get(url, allow_redirects=False, headers=headers)
+                response = await stack.enter_async_context(asked)
             if response.status in _REDIRECTS:
                 return response.headers.get("Location", "")
             unchanged = response.status == _UNCHANGED and wanted.known != NO_VALIDATORS
             if not unchanged:
                 _check_head(response, wanted.body_bytes_max)
-            headers = response.headers
+            told = response.headers
             return Fetched(
                 url=str(target.url),
                 content_type=_content_type(response),
                 content_length=response.content_length,
                 body=b"" if unchanged else await self._body(response, wanted),
                 unchanged=unchanged,
-                validators=Validators(
-                    _validator(headers, "ETag"), _validator(headers, "Last-Modified")
-                ),
-                cache_control=headers.get("Cache-Control"),
+                validators=Validators(_validator(told, "ETag"), _validator(told, "Last-Modified")),
+                cache_control=told.get("Cache-Control"),
             )
 
     def _session(self, addresses: list[Address]) -> aiohttp.ClientSession:
@@ -334,6 +342,7 @@ def _check_head(response: aiohttp.ClientResponse, body_bytes_max: int) -> None:
             "bad_status",
             f"The server answered with HTTP status {status}.",
             retryable=status in _RETRYABLE_STATUS or status >= 500,
+            status=status,
         )
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
@@ -344,11 +353,6 @@ def _check_head(response: aiohttp.ClientResponse, body_bytes_max: int) -> None:
         )
     if response.content_length is not None and response.content_length > body_bytes_max:
         raise _too_large(body_bytes_max)
-
-
-def _conditions(known: Validators) -> dict[str, str]:
-    conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
-    return {name: value for name, value in conditions.items() if value is not None}
 
 
 def _validator(headers: Mapping[str, str], name: str) -> str | None:

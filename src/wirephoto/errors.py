@@ -70,14 +70,18 @@ class IllegalTransition(WirephotoError):
 class EgressRefused(WirephotoError):
     """An address given by others that must not, or cannot, be fetched.
 
-    `reason` is machine-readable, `retryable` tells whether it may work later. The text never
-    tells whether an internal address answered.
+    `reason` is machine-readable, `retryable` tells whether it may work later, `status` is that of
+    the server's answer where it is at fault. The text never tells whether an internal address
+    answered.
     """
 
-    def __init__(self, reason: str, message: str, *, retryable: bool) -> None:
+    def __init__(
+        self, reason: str, message: str, *, retryable: bool, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.retryable = retryable
+        self.status = status
 
 
 class MediaRefused(WirephotoError):

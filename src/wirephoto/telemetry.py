@@ -76,6 +76,9 @@ class LogEvent(StrEnum):
     RECORDS_UNAVAILABLE = "records_unavailable"
     WEBHOOK_UNREADABLE = "webhook_unreadable"
     INBOUND_RECEIVED = "inbound_received"
+    INBOUND_FILE_STORED = "inbound_file_stored"
+    INBOUND_FILE_DELAYED = "inbound_file_delayed"
+    INBOUND_FILE_GONE = "inbound_file_gone"
     RECORDS_DOUBLED = "records_doubled"
 
 

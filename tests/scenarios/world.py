@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests.spare_store import SPARE_STORE
 from wirephoto.api.server import listen
 from wirephoto.bootstrap import Gateway, served
 from wirephoto.clock import SystemClock
@@ -161,6 +162,7 @@ async def running_gateway(
         "vonage_base_url": provider_url,
         "database_url": database_url,
         "egress_allow": "127.0.0.0/8",
+        "media_store": SPARE_STORE,
         "sender_rate": 1000,
         "account_rate": 1000,
         "stop_grace_s": 2,

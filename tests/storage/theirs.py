@@ -6,6 +6,7 @@ from datetime import timedelta
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
 from tests.replying import NUMBERS, make_consent, make_opt_out
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
+from wirephoto.domain.inbound_file import InboundFile
 from wirephoto.domain.media import MediaKind
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
 from wirephoto.storage.campaigns import (
@@ -32,6 +33,11 @@ from wirephoto.storage.hosting import (
     insert_names,
     list_fetches,
     record_fetches,
+)
+from wirephoto.storage.inbound_files import (
+    get_inbound_file,
+    insert_inbound_files,
+    list_inbound_files,
 )
 from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
 from wirephoto.storage.leases import drop_lease, take_lease
@@ -94,7 +100,7 @@ from wirephoto.storage.schema import (
     DEFAULT_CAMPAIGN,
 )
 from wirephoto.storage.senders import Sender, add_sender
-from wirephoto.storage.webhooks import InboundMessage, insert_inbound, list_inbound
+from wirephoto.storage.webhooks import InboundMessage, get_inbound, insert_inbound, list_inbound
 
 LATER = NOW + timedelta(hours=1)
 
@@ -161,6 +167,7 @@ async def store_theirs(database):
         await insert_key(tx, key)
         await insert_audit(tx, [AuditEntry("aud_1", OTHER_TENANT, "cli", "act", "key_1", NOW)])
         await insert_inbound(tx, inbound)
+        await insert_inbound_files(tx, [InboundFile("inb_1", 0, OTHER_TENANT, LATER)])
         await store_their_media(tx, message.id)
         await store_their_pool(tx)
         await store_their_senders(tx)
@@ -195,6 +202,9 @@ ASKED = {
     list_inbound: lambda tx, tenant, *_: list_inbound(
         tx, tenant, sender=None, before_id=None, limit=9
     ),
+    get_inbound: lambda tx, tenant, *_: get_inbound(tx, tenant, "inb_1"),
+    list_inbound_files: lambda tx, tenant, *_: list_inbound_files(tx, tenant, ["inb_1"]),
+    get_inbound_file: lambda tx, tenant, *_: get_inbound_file(tx, tenant, "inb_1", 0),
     reserve_file: lambda tx, tenant, *_: reserve_file(tx, tenant, "digest", look_at=LATER),
     forget_file: lambda tx, tenant, *_: forget_file(tx, tenant, "fil_1"),
     get_file: lambda tx, tenant, *_: get_file(tx, tenant, "fil_1"),

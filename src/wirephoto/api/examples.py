@@ -7,6 +7,9 @@ PATHS = {
     "number": "+12025550100",
     "opt_out_id": "opt_01kjxsk7r0eheprta8jab2vs3w",
     "campaign_id": "cmp_01kjxsk7r0eheprta8jab2vs3w",
+    "inbound_id": "inb_01kjxsn2c8ff68x9mperq63te9",
+    "attachment": "0",
+    "recipient": "+12125550123",
 }
 """What stands in the place of a path's parameter, where it is no message's id."""
 
@@ -41,6 +44,8 @@ def example_of(name: str) -> Any:
         "Timeline": _timeline(),
         "Feed": _feed(),
         "InboundList": {"messages": [_inbound()], "next_cursor": None},
+        "InboundView": _inbound(),
+        "Conversation": {"recipient": "+12125550123", "entries": [_said()], "next_cursor": None},
         "Readiness": {"status": "ok", "findings": []},
         "Problem": _problem(),
     }.get(name)
@@ -130,6 +135,11 @@ def _event() -> dict[str, Any]:
     }
 
 
+def _said() -> dict[str, Any]:
+    at = "2026-03-04T15:01:01Z"
+    return {"direction": "in", "at": at, "message": None, "inbound": _inbound()}
+
+
 def _inbound() -> dict[str, Any]:
     return {
         "id": "inb_01kjxsn2c8ff68x9mperq63te9",
@@ -137,7 +147,18 @@ def _inbound() -> dict[str, Any]:
         "to": "+12025550100",
         "channel": "mms",
         "text": "Thank you!",
-        "media": [],
+        "media": [
+            {
+                "kind": "image",
+                "url": "https://api-us.nexmo.com/v3/media/1b456509-974c-458b-aafa-45fc48a4d976",
+                "name": "cat.jpg",
+                "state": "stored",
+                "media_type": "image/jpeg",
+                "size_bytes": 214003,
+                "reason": None,
+                "detail": None,
+            }
+        ],
         "message_uuid": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789cd",
         "sent_at": "2026-03-04T15:01:00Z",
         "received_at": "2026-03-04T15:01:01Z",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from wirephoto.api.fields_inbound import INBOUND
 from wirephoto.api.fields_people import OWN, PAGE_CURSOR, PEOPLE
 
 _MESSAGE_REQUEST = {
@@ -25,6 +26,7 @@ _MESSAGE_REQUEST = {
 
 FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     PEOPLE
+    | INBOUND
     | {
         "MessageRequest": _MESSAGE_REQUEST,
         "BatchMessage": _MESSAGE_REQUEST
@@ -296,30 +298,6 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "checks": "How often the provider's records were asked what became of it.",
             "fetches": "Who fetched its files from us: evidence that it was accepted.",
         },
-        "InboundList": {
-            "messages": "The messages, the newest first.",
-            "next_cursor": PAGE_CURSOR,
-        },
-        "InboundView": {
-            "id": "The message's id: `inb_` and 26 characters that sort by time.",
-            "from": "The phone, as E.164; null where the carrier hides it.",
-            "to": "Our number.",
-            "channel": "`mms` or `sms`.",
-            "text": "What it says.",
-            "media": "The attachments.",
-            "message_uuid": "The provider's id.",
-            "sent_at": "When the provider got it.",
-            "received_at": "When we got it.",
-            "reply": "What it was taken for: `opt_out`, `help`, `none`, and so on.",
-            "outcome": "What followed from it: `opted_out`, `opted_in`, and so on.",
-            "flagged": "A human should read it.",
-        },
-        "InboundMediaView": {
-            OWN: "One attachment that a phone sent; the provider keeps it for 48 hours.",
-            "kind": "What it is.",
-            "url": "Where it is, while the provider keeps it.",
-            "name": "Its file name.",
-        },
         "Readiness": {
             OWN: "Whether this process can do its work.",
             "status": "`degraded`: it works, but something does not send or arrive.",
@@ -354,7 +332,10 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "media_id": "The id of an upload, or of a fetched file.",
         "number": "The sender's number: E.164, or a short code.",
         "opt_out_id": "The opt-out's id.",
-        "recipient": "Only those of this number.",
+        "recipient": "The phone's number: only what concerns it.",
+        "inbound_id": "The inbound message's id.",
+        "attachment": "The attachment's place in `media`, from 0.",
+        "sender": "Only what went over this number of yours.",
         "ended": "Those too that have been taken back.",
         "reason": "What the recipient agreed to: 1 to 200 characters.",
         "campaign_id": "The campaign's id.",

@@ -27,22 +27,32 @@ TAKE_S = 60.0
 # What a name holds never changes, so it may be kept for as long as caches keep anything.
 _ALWAYS = {
     "Accept-Ranges": "bytes",
-    "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Disposition": "inline",
     "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
+}
+_PUBLIC = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_PRIVATE = {
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
 class HostedFile:
-    """A file of the media store, and what the world is told of it; its type is sent as it is."""
+    """A file of the media store, and what the world is told of it; its type is sent as it is.
+
+    One that is not `public` is for whoever asked for it: nothing that others use may keep it.
+    """
 
     key: str
     content_type: str
     size_bytes: int
+    public: bool = True
 
     @property
     def etag(self) -> str:
@@ -153,7 +163,7 @@ async def _gone(receive: Receive) -> None:
 
 
 def _headers(file: HostedFile, verdict: Verdict) -> dict[str, str]:
-    headers = {**_ALWAYS, "ETag": file.etag}
+    headers = {**_ALWAYS, **(_PUBLIC if file.public else _PRIVATE), "ETag": file.etag}
     span = verdict.span
     if verdict.status in (200, 206):
         headers |= {"Content-Type": file.content_type, "Content-Length": str(span.length)}

@@ -17,7 +17,6 @@ from wirephoto.storage.media import (
     Original,
     Rendition,
 )
-from wirephoto.storage.webhooks import InboundMessage
 
 NO_CONSENT = "No consent of the recipient is on record."
 TOO_LATE = (
@@ -191,38 +190,6 @@ class Feed(msgspec.Struct):
     has_more: bool
 
 
-class InboundMediaView(msgspec.Struct):
-    """One attachment that a phone sent; the provider keeps it for 48 hours."""
-
-    kind: str
-    url: str
-    name: str | None
-
-
-class InboundView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
-    """A message from a phone to one of our numbers."""
-
-    id: str
-    sender: str | None
-    recipient: str
-    channel: str
-    text: str | None
-    media: list[InboundMediaView]
-    message_uuid: str
-    sent_at: datetime
-    received_at: datetime
-    reply: str | None
-    outcome: str | None
-    flagged: bool
-
-
-class InboundList(msgspec.Struct):
-    """A page of inbound messages, the newest first."""
-
-    messages: list[InboundView]
-    next_cursor: str | None
-
-
 def message_view(message: Message) -> MessageView:
     """Return how a message looks from outside."""
     return MessageView(
@@ -361,21 +328,3 @@ def event_view(event: Event) -> EventView:
 def feed_event_view(event: Event) -> FeedEventView:
     """Return how an event looks in the feed."""
     return FeedEventView(event.id, event.type, event.at, event.message_id, event.data)
-
-
-def inbound_view(message: InboundMessage) -> InboundView:
-    """Return how an inbound message looks from outside."""
-    return InboundView(
-        id=message.id,
-        sender=message.sender,
-        recipient=message.recipient,
-        channel=message.channel,
-        text=message.text,
-        media=[InboundMediaView(part.kind, part.url, part.name) for part in message.media],
-        message_uuid=message.provider_message_id,
-        sent_at=message.sent_at,
-        received_at=message.received_at,
-        reply=message.reply,
-        outcome=message.outcome,
-        flagged=message.flagged,
-    )

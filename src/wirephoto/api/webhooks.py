@@ -3,23 +3,17 @@
 import asyncio
 import hashlib
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from litestar import Response, get, post
+from litestar import Response, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromQuery, QueryParameter
 
-from wirephoto.api.answers import json_answer
-from wirephoto.api.auth import Requirement, caller_of
-from wirephoto.api.messages import PAGE_MAX
 from wirephoto.api.problems import problem
-from wirephoto.api.queries import AnyRequest, check_query, page_cursor, phone_number
+from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import WebhookSettings, services_of
-from wirephoto.api.views import InboundList, inbound_view
-from wirephoto.domain.api_key import Scope
 from wirephoto.engine.inbound import INBOUND, STATUS
 from wirephoto.errors import StorageUnavailable, WebhookUnverified
-from wirephoto.storage.webhooks import Webhook, list_inbound, store_webhooks
+from wirephoto.storage.webhooks import Webhook, store_webhooks
 from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage.signature import verify
 
@@ -116,32 +110,3 @@ def _verified_jti(
         application_id=settings.application_id,
         now=now,
     ).jti
-
-
-@get(
-    "/v1/inbound",
-    before_request=Requirement(Scope.READ),
-    operation_id="list_inbound",
-    summary="List what phones said",
-    responses={200: ResponseSpec(InboundList, description="A page, the newest first")},
-)
-async def list_inbound_page(
-    request: AnyRequest,
-    sender: Annotated[str | None, QueryParameter(name="from")] = None,
-    cursor: FromQuery[str | None] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 50,
-) -> Response[Any]:
-    """List inbound messages, by the phone that sent them."""
-    check_query(request, ("from", "cursor", "limit"))
-    number, before_id = phone_number("from", sender), page_cursor(cursor)
-    async with services_of(request.app).database.read() as tx:
-        found = await list_inbound(
-            tx,
-            caller_of(request).tenant_id,
-            sender=number,
-            before_id=before_id,
-            limit=limit + 1,
-        )
-    page, more = found[:limit], len(found) > limit
-    views = [inbound_view(message) for message in page]
-    return json_answer(InboundList(views, page[-1].id if more else None))

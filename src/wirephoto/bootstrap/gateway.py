@@ -264,6 +264,7 @@ class Gateway:
                 receipts=self._make_receipts(),
                 replies=self.replies,
             )
+            yield self.media.collector(self._random)
         if Role.MAINTENANCE in roles:
             yield from self._maintenance()
 

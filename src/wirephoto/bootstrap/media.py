@@ -1,11 +1,14 @@
 """What the media pipeline is made of."""
 
+from random import Random
+
 from wirephoto.api.services import MediaServices
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
 from wirephoto.domain.media import MediaLimits
 from wirephoto.egress import Egress
+from wirephoto.engine.collector import Collector
 from wirephoto.engine.library import Fitter, Library
 from wirephoto.engine.media_modes import Checking, Converting, FittingRules
 from wirephoto.engine.preparation import Prepare
@@ -16,9 +19,11 @@ from wirephoto.media.store import MediaStore, open_store
 from wirephoto.media.workers import Workers
 from wirephoto.storage.database import Database
 from wirephoto.storage.media import any_need, claim_mark
+from wirephoto.vonage.attachments import AttachmentCredentials
+from wirephoto.vonage.tokens import Tokens
 
 MEGABYTE = 1_000_000
-_KEEPING = frozenset({Role.API, Role.MEDIA})
+_KEEPING = frozenset({Role.API, Role.MEDIA, Role.INBOUND})
 """Roles that put files into the store, or give them out."""
 
 
@@ -48,6 +53,7 @@ class MediaParts:
         self._settings = settings
         self._database = database
         self._egress = egress
+        self._clock = clock
         self._ids = ids
         try:
             self.store: MediaStore = open_store(settings.media_store)
@@ -79,6 +85,29 @@ class MediaParts:
         rules = FittingRules(settings.media_budgets, settings.media_background)
         return Converting(self.library, rules)
 
+    def collector(self, random: Random) -> Collector:
+        """Return what fetches the attachments of messages from phones."""
+        settings = self._settings
+        tokens = None
+        if settings.vonage_application_id and settings.private_key:
+            tokens = Tokens(
+                application_id=settings.vonage_application_id,
+                private_key=settings.private_key.get_secret_value(),
+                clock=self._clock,
+                ids=self._ids,
+                reuse=False,
+            )
+        return Collector(
+            database=self._database,
+            library=self.library,
+            scratch=self.scratch,
+            egress=self._egress,
+            credentials=AttachmentCredentials(tokens, settings.vonage_base_url),
+            clock=self._clock,
+            random=random,
+            file_bytes_max=settings.inbound_media_mb * MEGABYTE,
+        )
+
     def services(self) -> MediaServices:
         """Return what the HTTP routes need of it."""
         return MediaServices(self.converts, self.library, self.store, self.scratch)
@@ -90,7 +119,7 @@ class MediaParts:
             SettingsInvalid: it cannot, or it is another; or files wait that nobody could fetch.
         """
         await self._refuse_unreachable_files()
-        if not self.converts or not _KEEPING & self._settings.roles:
+        if not _KEEPING & self._settings.roles:
             return
         try:
             await self.store.check()

@@ -30,10 +30,9 @@ from wirephoto.engine.replies import ReplySettings
 from wirephoto.errors import SettingsInvalid
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_CAMPAIGN, DEFAULT_TENANT
 from wirephoto.storage.senders import Sender
+from wirephoto.vonage.hosts import is_provider
 
 Parsed = TypeVar("Parsed")
-
-_PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
 
 
 def request_rules(settings: Settings, *, hosts_media: bool) -> RequestRules:
@@ -42,7 +41,7 @@ def request_rules(settings: Settings, *, hosts_media: bool) -> RequestRules:
         default_sender=settings.vonage_sender_number,
         default_category=Category(settings.default_category),
         expires_after=timedelta(hours=settings.expires_after_h),
-        real_provider=_is_real_provider(settings.vonage_base_url),
+        real_provider=is_provider(urlsplit(settings.vonage_base_url).hostname or ""),
         egress_allow=settings.egress_allow,
         hosts_media=hosts_media,
         sticky_waits=settings.pool_sticky_waits,
@@ -167,8 +166,3 @@ def first_sender(settings: Settings) -> Sender | None:
         account_id=DEFAULT_ACCOUNT,
         kind=kind.value,
     )
-
-
-def _is_real_provider(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    return f".{host}".endswith(_PROVIDER_DOMAINS)

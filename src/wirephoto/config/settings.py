@@ -82,7 +82,8 @@ class Settings(ComplianceSettings):
         "VONAGE_PRIVATE_KEY_PATH",
         None,
         "The file of the application's RSA private key (PEM, mode 0600); needed by the role"
-        " `dispatch`, unless `VONAGE_PRIVATE_KEY` holds the key",
+        " `dispatch`, and by `inbound` where the application secures inbound media, unless"
+        " `VONAGE_PRIVATE_KEY` holds the key",
     )
     vonage_private_key: Annotated[SecretStr, AfterValidator(values.private_key)] | None = setting(
         "VONAGE_PRIVATE_KEY",
@@ -223,6 +224,13 @@ class Settings(ComplianceSettings):
         "Hours that uploads and fetched originals are kept after their last use",
         ge=1,
         le=8760,
+    )
+    inbound_media_mb: int = setting(
+        "WIREPHOTO_INBOUND_MEDIA_MB",
+        25,
+        "Megabytes of the largest attachment from a phone that is fetched and kept",
+        ge=1,
+        le=100,
     )
     egress_allow: _Networks = setting(
         "WIREPHOTO_EGRESS_ALLOW",

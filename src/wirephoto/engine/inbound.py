@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from wirephoto.clock import Clock
 from wirephoto.domain.follow import Pair, contradicts
+from wirephoto.domain.inbound_file import ADDRESS_LIFE, InboundFile
 from wirephoto.domain.message import Attempt, Message
 from wirephoto.domain.outcome import Receipt
 from wirephoto.engine.line import heed_receipts
@@ -13,6 +14,7 @@ from wirephoto.engine.replies import Replies
 from wirephoto.errors import StorageUnavailable
 from wirephoto.ids import Ids
 from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.inbound_files import insert_inbound_files
 from wirephoto.storage.messages import (
     Transition,
     find_attempts,
@@ -183,7 +185,10 @@ class Inbound:
         if await is_known_inbound(tx, stored.provider_message_id):
             return REPEATED
         followed = await self._replies.apply(tx, stored)
-        return APPLIED if await insert_inbound(tx, followed) else REPEATED
+        if not await insert_inbound(tx, followed):
+            return REPEATED
+        await insert_inbound_files(tx, _files_of(followed))
+        return APPLIED
 
 
 @dataclass(slots=True)
@@ -208,6 +213,20 @@ class _Applied:
         """Note a receipt that said something new."""
         self.outcomes[seq] = APPLIED
         self.news.append((after.message, after.attempt, receipt))
+
+
+def _files_of(message: InboundMessage) -> list[InboundFile]:
+    """Return what is to be fetched of a message that has just come."""
+    return [
+        InboundFile(
+            inbound_id=message.id,
+            position=position,
+            tenant_id=message.tenant_id,
+            due_at=message.received_at,
+            dies_at=message.received_at + ADDRESS_LIFE,
+        )
+        for position in range(len(message.media))
+    ]
 
 
 def _may_match(webhook: Webhook, now: datetime) -> bool:

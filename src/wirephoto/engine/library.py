@@ -74,6 +74,16 @@ class Fitter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that are kept, and what they are."""
+
+    file_id: str
+    kind: MediaKind
+    media_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Local:
     """A local file and what its bytes are."""
 
@@ -120,6 +130,18 @@ class Library:
         async with self._database.transaction() as tx:
             await insert_original(tx, original)
         return original
+
+    async def keep(self, tenant_id: str, path: Path, claimed: str | None) -> Kept:
+        """Keep the bytes of a local file, each content once; `claimed` is the type it came with.
+
+        They stay for `LOOK_AFTER`, and for as long as anything refers to their file.
+
+        Raises:
+            MediaRefused: there are none.
+            StoreUnavailable: they are not kept.
+            StorageUnavailable: nothing is known to be kept.
+        """
+        return await self._kept(tenant_id, await asyncio.to_thread(_look_at, path), claimed)
 
     async def original(self, tenant_id: str, media: Media, *, asked_at: datetime) -> Original:
         """Return what a customer attached: the upload, or what the address has held since.
@@ -233,24 +255,31 @@ class Library:
             raise MediaRefused(reason, str(refused), retryable=refused.retryable) from refused
 
     async def _original_of(self, tenant_id: str, local: _Local, claimed: str | None) -> Original:
-        """Return a new original with the bytes of a local file, which are kept.
-
-        Its type is what the bytes show; where they show nothing, what was claimed.
-        """
-        if not local.size_bytes:
-            raise MediaRefused("corrupt", "The file is empty: upload it again.")
+        """Return a new original with the bytes of a local file, which are kept."""
         now = self._clock.now()
-        sniffed = sniff(local.head)
+        kept = await self._kept(tenant_id, local, claimed)
         return Original(
             id=self._ids.new("med", now),
             tenant_id=tenant_id,
+            file_id=kept.file_id,
+            kind=kept.kind,
+            media_type=kept.media_type,
+            size_bytes=kept.size_bytes,
+            checked_at=now,
+            created_at=now,
+            used_at=now,
+        )
+
+    async def _kept(self, tenant_id: str, local: _Local, claimed: str | None) -> Kept:
+        """Keep bytes; their type is what they show, or what was claimed where they show nothing."""
+        if not local.size_bytes:
+            raise MediaRefused("corrupt", "The file is empty: upload it again.")
+        sniffed = sniff(local.head)
+        return Kept(
             file_id=await self._keep(tenant_id, local),
             kind=sniffed.kind if sniffed else MediaKind.FILE,
             media_type=sniffed.media_type if sniffed else _checked_type(claimed),
             size_bytes=local.size_bytes,
-            checked_at=now,
-            created_at=now,
-            used_at=now,
         )
 
     async def _make(self, original: Original, source_id: str, target: Target) -> Rendition:

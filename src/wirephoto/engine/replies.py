@@ -52,7 +52,7 @@ from wirephoto.storage.opt_outs import (
     end_opt_outs,
     standing_opt_outs,
 )
-from wirephoto.storage.recipients import get_answered_at, store_answered_at
+from wirephoto.storage.recipients import get_answered_at, store_answered_at, store_heard
 from wirephoto.storage.schema import DEFAULT_BRAND
 from wirephoto.storage.senders import Sender
 from wirephoto.storage.webhooks import InboundMessage, Webhook, store_webhooks
@@ -124,6 +124,7 @@ class Replies:
         if sender is None or phone is None:
             return replace(message, reply=reply.kind.value, flagged=reply.is_opt_out)
         message = replace(message, tenant_id=sender.tenant_id)
+        await store_heard(tx, sender, phone, message.received_at)
         policy = self._policy(sender)
         before, later = await self._opt_outs(tx, message, sender)
         if reply.kind in (ReplyKind.OPT_IN, ReplyKind.YES) and later:

@@ -13,6 +13,7 @@ from wirephoto.simulator.fetching import Fetcher
 from wirephoto.simulator.gate import Gate
 from wirephoto.simulator.inbound import InboundOrder, inbound_body
 from wirephoto.simulator.ledger import Accepted, Ledger
+from wirephoto.simulator.media import MediaRoutes
 from wirephoto.simulator.messages import MessageRoutes
 from wirephoto.simulator.numbers import NumberRoutes
 from wirephoto.simulator.outward import Outward
@@ -51,6 +52,7 @@ class Simulator:
         self._clock = clock or SystemClock()
         self._ids = seeded_source(settings.seed, "inbound")
         self._running: AsyncExitStack | None = None
+        self._url = ""
         self._outward = outward or Outward()
         self._chores = Chores()
         self._postbox = Postbox(
@@ -82,6 +84,7 @@ class Simulator:
             settings=settings, clock=self._clock, board=self.board, ledger=self.ledger, gate=gate
         )
         self._numbers = NumberRoutes(settings=settings, board=self.board, gate=gate)
+        self._media = MediaRoutes(settings=settings, clock=self._clock, board=self.board, gate=gate)
         self._tendlc = TenDlcRoutes(settings=settings, board=self.board, gate=gate)
         self._control = ControlRoutes(board=self.board, ledger=self.ledger, receive=self.receive)
 
@@ -128,7 +131,8 @@ class Simulator:
             await web.TCPSite(runner, host, port, ssl_context=context).start()
             self._running = stack.pop_all()
         shown_host = f"[{host}]" if ":" in host else host
-        return f"{'https' if tls else 'http'}://{shown_host}:{runner.addresses[0][1]}"
+        self._url = f"{'https' if tls else 'http'}://{shown_host}:{runner.addresses[0][1]}"
+        return self._url
 
     async def stop(self) -> None:
         """Stop listening and give up what is still to be reported; harmless when it is stopped."""
@@ -144,8 +148,11 @@ class Simulator:
         """
         await self._chores.drain()
 
-    async def receive(self, order: InboundOrder) -> str:
+    async def receive(self, order: InboundOrder, origin: str | None = None) -> str:
         """Have a phone send `order`, and return its id once the webhook was posted once.
+
+        `origin` is where the simulator is reached, for the addresses of files: where it listens,
+        unless something else is known.
 
         Raises:
             ValueError: the order contradicts itself, or no inbound URL is set.
@@ -156,6 +163,7 @@ class Simulator:
             message_uuid=message_uuid,
             at=self._clock.now(),
             repeats_first=self.board.now.content_repeats_first,
+            file_urls=[(origin or self._url) + self._media.keep(file) for file in order.files],
         )
         if self.settings.inbound_url is None:
             raise ValueError("the application has no inbound_url")
@@ -170,6 +178,7 @@ class Simulator:
         application.router.add_patch("/v1/messages/{message_uuid}", self.messages.patch)
         application.router.add_get("/v2/reports/records", self.reports.get, allow_head=False)
         application.router.add_get("/account/numbers", self._numbers.get, allow_head=False)
+        application.add_routes(self._media.routes())
         application.add_routes(self._tendlc.routes())
         application.add_routes(self._control.routes())
         return application

@@ -31,7 +31,7 @@ class ControlRoutes:
         *,
         board: SwitchBoard,
         ledger: Ledger,
-        receive: Callable[[InboundOrder], Awaitable[str]],
+        receive: Callable[[InboundOrder, str], Awaitable[str]],
     ) -> None:
         self._board = board
         self._ledger = ledger
@@ -118,7 +118,7 @@ class ControlRoutes:
         """Have a phone send a message; 202 once its webhook was posted for the first time."""
         try:
             order = msgspec.json.decode(await request.read(), type=InboundOrder)
-            message_uuid = await self._receive(order)
+            message_uuid = await self._receive(order, str(request.url.origin()))
         except (ValueError, RecursionError) as error:
             return _refusal(str(error))
         return _json({"message_uuid": message_uuid}, status=202)

@@ -1,5 +1,6 @@
 """Messages from phones to the application: what the inbound webhook says (contract 2.3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -23,16 +24,25 @@ Digits = Annotated[str, msgspec.Meta(pattern=r"\A[1-9][0-9]{2,14}\Z")]
 WebAddress = Annotated[str, msgspec.Meta(pattern=r"\Ahttps?://[^\s/]+", max_length=2048)]
 
 
+class SentFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A file that a phone sends: its name says what it is, `data` is Base64 in JSON."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"\A[^/\x00]{1,200}\Z")]
+    data: bytes
+
+
 class InboundOrder(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What somebody wants a phone to have sent; numbers are digits without `+`.
 
-    The channel is `mms` with media and `sms` without, unless it is named.
+    `media` are addresses, told as they are; `files` are kept by the simulator, as the provider
+    does. The channel is `mms` with either and `sms` without, unless it is named.
     """
 
     sender: Digits = msgspec.field(name="from")
     to: Digits
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=3200)] | None = None
     media: Annotated[tuple[WebAddress, ...], msgspec.Meta(max_length=10)] = ()
+    files: Annotated[tuple[SentFile, ...], msgspec.Meta(max_length=10)] = ()
     channel: Literal["mms", "sms"] | None = None
 
 
@@ -44,9 +54,14 @@ class _Attachment:
 
 
 def inbound_body(
-    order: InboundOrder, *, message_uuid: str, at: datetime, repeats_first: bool
+    order: InboundOrder,
+    *,
+    message_uuid: str,
+    at: datetime,
+    repeats_first: bool,
+    file_urls: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the webhook body for `order`.
+    """Return the webhook body for `order`; `file_urls` are where its files are kept.
 
     Of several attachments the first stands in the field of its type; `content` lists all of
     them or, without `repeats_first`, the others (the documents leave that open).
@@ -55,7 +70,10 @@ def inbound_body(
         ValueError: neither text nor media; media by SMS; or text with media of which none can
             carry a caption.
     """
-    attachments = [_attachment(url) for url in order.media]
+    attachments = [_attachment(url, _name_in(url)) for url in order.media]
+    attachments += [
+        _attachment(url, file.name) for url, file in zip(file_urls, order.files, strict=True)
+    ]
     if not attachments and order.text is None:
         raise ValueError("text or media is required")
     if attachments and order.channel == "sms":
@@ -91,7 +109,10 @@ def _media_fields(
     return fields
 
 
-def _attachment(url: str) -> _Attachment:
-    name = PurePosixPath(unquote(urlsplit(url).path)).name
+def _attachment(url: str, name: str) -> _Attachment:
     kind = _KIND_BY_ENDING.get(PurePosixPath(name).suffix.lower(), "file")
     return _Attachment(kind, url, name or "attachment")
+
+
+def _name_in(url: str) -> str:
+    return PurePosixPath(unquote(urlsplit(url).path)).name

@@ -153,6 +153,9 @@ class Switches:
     content_repeats_first: bool = True
     """Whether `content` of an inbound message repeats the first attachment (contract 2.3)."""
 
+    inbound_media_secured: bool = True
+    """Whether files that phones sent are given to holders of a token alone (contract 2.3)."""
+
     reports_delay_s: Seconds = 30.0
     """How long after its acceptance a message shows up in the records; not documented (5.1)."""
     reports_page_items: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000

@@ -16,6 +16,7 @@ from wirephoto.storage.schema_media import (
     renditions,
     store_deletions,
 )
+from wirephoto.storage.schema_recipients import inbound_files
 from wirephoto.storage.tenancy import across_tenants
 
 
@@ -75,13 +76,14 @@ async def discard_files(
 ) -> int:
     """Look at up to `limit` files that are due; return how many.
 
-    A file goes when no message and no name needs it, and no original with these bytes was used
-    since `used_before`; what was made of it is then forgotten. Its bytes are deleted later. The
-    others are looked at again at `look_at`.
+    A file goes when no message (out or in) and no name needs it, and no original with these bytes
+    was used since `used_before`; what was made of it is then forgotten. Its bytes are deleted
+    later. The others are looked at again at `look_at`.
     """
     needed = or_(
         exists().where(message_media.c.file_id == files.c.id),
         exists().where(media_names.c.file_id == files.c.id),
+        exists().where(inbound_files.c.file_id == files.c.id),
         exists().where(media.c.file_id == files.c.id, media.c.used_at > used_before),
     )
     due = await tx.execute(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import case, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.storage.database import Transaction
@@ -44,5 +44,29 @@ async def store_answered_at(
         fresh.on_conflict_do_update(
             index_elements=[contacts.c.brand_id, contacts.c.recipient],
             set_={"answered_at": fresh.excluded.answered_at},
+        )
+    )
+
+
+async def store_heard(tx: Transaction, sender: Sender, recipient: str, at: datetime) -> None:
+    """Store that a recipient wrote to a sender: when first, and when last."""
+    insert_into = postgresql.insert if tx.database.is_postgres else sqlite.insert
+    fresh = cast(postgresql.Insert, insert_into(contacts)).values(
+        brand_id=sender.brand_id,
+        recipient=recipient,
+        tenant_id=sender.tenant_id,
+        first_in_at=at,
+        last_in_at=at,
+    )
+    first, last = contacts.c.first_in_at, contacts.c.last_in_at
+    now = fresh.excluded.last_in_at
+    # Processes apply what phones say side by side, so that the later may come first.
+    await tx.execute(
+        fresh.on_conflict_do_update(
+            index_elements=[contacts.c.brand_id, contacts.c.recipient],
+            set_={
+                "first_in_at": case((or_(first.is_(None), first > now), now), else_=first),
+                "last_in_at": case((or_(last.is_(None), last < now), now), else_=last),
+            },
         )
     )

@@ -1,6 +1,17 @@
 """The tables of those who are written to: what is known of them, what they said, and opt-outs."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from wirephoto.storage.schema import metadata, tenant_column
 from wirephoto.storage.types import Instant, Json
@@ -84,4 +95,31 @@ inbound_messages = Table(
     Column("outcome", Text),  # what followed from it
     Column("flagged", Boolean, nullable=False, server_default=text("false")),
     Index(None, "tenant_id", "sender", "id"),
+)
+
+inbound_files = Table(
+    "inbound_files",
+    metadata,
+    Column("inbound_id", Text, ForeignKey("inbound_messages.id"), primary_key=True),
+    Column("position", SmallInteger, primary_key=True),
+    tenant_column(),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", Instant),  # when to fetch it, or how long who fetches it has it alone
+    Column("dies_at", Instant, nullable=False),  # when its address does
+    Column("file_id", Text, ForeignKey("files.id")),
+    Column("media_type", Text),
+    Column("size_bytes", Integer),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("settled_at", Instant),
+    Index(None, "file_id"),
+)
+"""What became of the attachments of inbound messages; `position` is theirs in `media`."""
+
+Index(
+    "ix_inbound_files_waiting",
+    inbound_files.c.due_at,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
 )

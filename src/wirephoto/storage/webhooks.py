@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Executable, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Row, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wirephoto.domain.outcome import InboundMedia
@@ -172,23 +172,38 @@ async def insert_inbound(tx: Transaction, message: InboundMessage) -> bool:
 
 
 async def list_inbound(
-    tx: Transaction, tenant_id: str, *, sender: str | None, before_id: str | None, limit: int
+    tx: Transaction,
+    tenant_id: str,
+    *,
+    sender: str | None,
+    recipient: str | None = None,
+    before_id: str | None,
+    limit: int,
 ) -> list[InboundMessage]:
     """Return up to `limit` inbound messages of a tenant, newest first."""
-    if not is_storable(sender, before_id):
+    if not is_storable(sender, recipient, before_id):
         return []
     query = select(inbound_messages).where(inbound_messages.c.tenant_id == tenant_id)
     if sender:
         query = query.where(inbound_messages.c.sender == sender)
+    if recipient:
+        query = query.where(inbound_messages.c.recipient == recipient)
     if before_id:
         query = query.where(inbound_messages.c.id < before_id)
     rows = await tx.execute(query.order_by(inbound_messages.c.id.desc()).limit(limit))
-    return [
-        InboundMessage(
-            **{
-                **row._mapping,  # noqa: SLF001 - SQLAlchemy's documented accessor
-                "media": tuple(InboundMedia(**part) for part in row.media),
-            }
-        )
-        for row in rows
-    ]
+    return [_inbound(row) for row in rows]
+
+
+async def get_inbound(tx: Transaction, tenant_id: str, inbound_id: str) -> InboundMessage | None:
+    """Return one inbound message of a tenant."""
+    query = select(inbound_messages).where(
+        inbound_messages.c.tenant_id == tenant_id, inbound_messages.c.id == inbound_id
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return _inbound(row) if row else None
+
+
+def _inbound(row: Row[Any]) -> InboundMessage:
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    media = tuple(InboundMedia(**part) for part in row.media)
+    return InboundMessage(**fields | {"media": media})

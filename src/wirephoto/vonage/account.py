@@ -17,6 +17,7 @@ from wirephoto.clock import Clock
 from wirephoto.domain.registration import OwnedNumber, RegisteredBrand, RegisteredCampaign
 from wirephoto.errors import AccountUnavailable
 from wirephoto.vonage import account_answers as answers
+from wirephoto.vonage.hosts import is_provider
 from wirephoto.vonage.transport import USER_AGENT, open_session, read_capped
 
 TIMEOUT_S = 10.0
@@ -31,7 +32,6 @@ TEN_DLC_URL = "https://api-eu.vonage.com"
 """Where the 10DLC API is (contract 5.5)."""
 PAUSE_S = 0.1
 """Between two questions: they count against the requests that messages need (contract 4.1)."""
-_PROVIDER_DOMAINS = (".nexmo.com", ".vonage.com")
 _CONNECTIONS = 2
 _KEEPALIVE_S = 4.0
 _REASON_BY_STATUS = {
@@ -51,8 +51,7 @@ def ten_dlc_url(base_url: str) -> str:
     The provider has it on a host of its own; what stands in for the provider has everything on
     one.
     """
-    host = urlsplit(base_url).hostname or ""
-    return TEN_DLC_URL if f".{host}".endswith(_PROVIDER_DOMAINS) else base_url
+    return TEN_DLC_URL if is_provider(urlsplit(base_url).hostname or "") else base_url
 
 
 class AccountClient:

@@ -2,26 +2,18 @@
 
 import asyncio
 import ssl
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 import aiohttp
-import jwt
 from aiohttp.abc import AbstractStreamWriter
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from yarl import URL
 
 from wirephoto.clock import Clock
 from wirephoto.domain.message import Submission
 from wirephoto.domain.outcome import Outcome, Verdict
-from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
 from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage import wire
+from wirephoto.vonage.tokens import Token, Tokens
 from wirephoto.vonage.transport import USER_AGENT, open_session, read_capped
 
 _log = get_log()
@@ -37,11 +29,12 @@ servers in common use, and a line that sends every second keeps its connection a
 """
 ANSWER_BYTES_MAX = 64 * 1024
 """More of an answer is not read: a genuine one has a few hundred bytes (contract 1.7)."""
-TOKEN_LIFE = timedelta(minutes=15)
-"""The provider's default life of a token, which its own SDKs use (contract 1.2)."""
-TOKEN_MARGIN = timedelta(minutes=1)
-"""A token is renewed so long before its end, for requests under way and for clocks."""
-_KEY_BITS_MIN = 2048  # RFC 7518, section 3.3
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": USER_AGENT,
+}
 
 
 class VonageClient:
@@ -71,9 +64,9 @@ class VonageClient:
             SettingsInvalid: `private_key` is not an RSA key in PEM (PKCS#8 or PKCS#1).
         """
         self._url = URL(base_url.rstrip("/") + "/v1/messages")
-        self._tokens = _Tokens(
+        self._tokens = Tokens(
             application_id=application_id,
-            key=_rsa_key(private_key),
+            private_key=private_key,
             clock=clock,
             ids=ids,
             reuse=jwt_reuse,
@@ -114,7 +107,7 @@ class VonageClient:
         if session is not None:
             await session.close()
 
-    async def _post(self, body: bytes, token: "_Token", deadline: float) -> Outcome:
+    async def _post(self, body: bytes, token: Token, deadline: float) -> Outcome:
         """Make one POST; the status counts even where the rest of the answer does not come."""
         if asyncio.get_running_loop().time() >= deadline:
             return wire.broken_connection(written=False, detail="no time left", timed_out=True)
@@ -123,7 +116,10 @@ class VonageClient:
             async with (
                 asyncio.timeout_at(deadline),
                 self._open_session().post(
-                    self._url, data=request, headers=token.headers, allow_redirects=False
+                    self._url,
+                    data=request,
+                    headers={**_HEADERS, "Authorization": token.authorization},
+                    allow_redirects=False,
                 ) as head,
             ):
                 answer = await read_capped(head.content, ANSWER_BYTES_MAX)
@@ -171,73 +167,3 @@ class _Body(aiohttp.BytesPayload):
 def _describe(error: Exception) -> str:
     """Return what broke. Never the error's `repr`: that of the HTTP client shows the token."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A token, as the headers of the requests that carry it, and when it may be used."""
-
-    headers: Mapping[str, str] = field(repr=False)
-    issued_at: datetime
-    renew_at: datetime
-
-
-class _Tokens:
-    """Signs tokens (RS256, contract 1.2) and keeps the present one while `reuse` is on."""
-
-    def __init__(
-        self, *, application_id: str, key: RSAPrivateKey, clock: Clock, ids: Ids, reuse: bool
-    ) -> None:
-        self.reuse = reuse
-        self._application_id = application_id
-        self._key = key
-        self._clock = clock
-        self._ids = ids
-        self._kept: _Token | None = None
-
-    def current(self) -> _Token:
-        """Return the token for the next message; a clock that was set back renews it as well."""
-        if not self.reuse:
-            return self.mint()
-        kept = self._kept
-        if kept is None or not kept.issued_at <= self._clock.now() < kept.renew_at:
-            kept = self._kept = self.mint()
-        return kept
-
-    def discard(self, token: _Token) -> None:
-        """Stop using a token that was refused, unless another has taken its place."""
-        if self._kept is token:
-            self._kept = None
-
-    def mint(self) -> _Token:
-        """Sign a token that nothing else uses: about a millisecond of work."""
-        now = self._clock.now()
-        issued_at_s = int(now.timestamp())
-        claims = {
-            "application_id": self._application_id,
-            "iat": issued_at_s,
-            "exp": issued_at_s + int(TOKEN_LIFE.total_seconds()),
-            "jti": str(uuid.UUID(bytes=self._ids.random_bytes(16), version=4)),
-        }
-        headers = {
-            "Authorization": "Bearer " + jwt.encode(claims, self._key, algorithm="RS256"),
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": USER_AGENT,
-        }
-        return _Token(headers, now, now + TOKEN_LIFE - TOKEN_MARGIN)
-
-
-def _rsa_key(pem: str) -> RSAPrivateKey:
-    try:
-        key = load_pem_private_key(pem.strip().encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SettingsInvalid(
-            ["VONAGE_PRIVATE_KEY: not a private key in PEM without a pass phrase"]
-        ) from error
-    if not isinstance(key, RSAPrivateKey) or key.key_size < _KEY_BITS_MIN:
-        raise SettingsInvalid(
-            [f"VONAGE_PRIVATE_KEY: an RSA key of at least {_KEY_BITS_MIN} bits is needed"]
-        )
-    return key
