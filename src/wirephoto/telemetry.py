@@ -35,6 +35,7 @@ class LogEvent(StrEnum):
     GATEWAY_STOPPING = "gateway_stopping"
     GATEWAY_STOPPED = "gateway_stopped"
     API_KEY_MISSING = "api_key_missing"
+    CERTIFICATE_UNUSABLE = "certificate_unusable"
     DATABASE_MIGRATED = "database_migrated"
     DATABASE_UNAVAILABLE = "database_unavailable"
     LISTENER_LOST = "listener_lost"

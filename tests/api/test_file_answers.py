@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 
 from tests.cloud_server import ADDRESSES, open_cloud
 from wirephoto.api.file_answers import HostedFile, file_answer
+from wirephoto.api.headers import ALWAYS as EVERY_ANSWER
 from wirephoto.api.queries import AnyRequest
-from wirephoto.api.server import HttpServer, listen
+from wirephoto.api.server import HttpServer, ServerSettings, listen
 from wirephoto.errors import MediaMissing, StoreUnavailable
 from wirephoto.media.store import MediaStore, open_store
 
@@ -24,7 +25,7 @@ DIGEST = hashlib.sha256(BODY).hexdigest()
 KEY = f"tnt_default/fil_1.{DIGEST}"
 FILE = HostedFile(KEY, "image/jpeg", len(BODY))
 ETAG = f'"{DIGEST}"'
-ALWAYS = {
+ALWAYS = {name.decode().title(): value.decode() for name, value in EVERY_ANSWER} | {
     "Accept-Ranges": "bytes",
     "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Disposition": "inline",
@@ -44,7 +45,7 @@ async def serving(store, file: HostedFile = FILE, **changes):
         return await file_answer(request, file, store, **changes)
 
     listener, url = listen("127.0.0.1", 0)
-    server = HttpServer(Litestar([media], openapi_config=None), listener, grace_s=1)
+    server = HttpServer(Litestar([media], openapi_config=None), listener, ServerSettings(grace_s=1))
     await server.start()
     try:
         yield f"{url}/media/cat.jpg"

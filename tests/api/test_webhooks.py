@@ -1,5 +1,6 @@
 """The provider's webhooks: what is genuine is stored once, what is not is answered 503."""
 
+import asyncio
 import hashlib
 import json
 from random import Random
@@ -16,6 +17,7 @@ from tests.api.conftest import Mover
 from tests.factories import NOW, RECIPIENT, SENDER
 from tests.replying import make_replies
 from tests.virtual_clock import VirtualClock
+from wirephoto.api.patience import TimedBodies
 from wirephoto.domain.message import MessageState
 from wirephoto.engine.inbound import Inbound
 from wirephoto.engine.receipts import ReceiptRules, Receipts
@@ -146,6 +148,21 @@ async def test_what_is_not_provably_genuine_is_answered_503(client, database, ki
 
 
 @on_sqlite
+async def test_a_webhook_that_comes_too_slowly_is_answered_503_too(app, database):
+    """A 408 might lose it: nobody says that the provider repeats after one."""
+
+    async def stalls():
+        yield BODY[:5]
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(10), client_of(TimedBodies(app, piece_s=0.01), key=None) as slow:
+        answer = await slow.post("/webhooks/status", content=stalls(), headers=signed(BODY))
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "webhook_unverified")
+    assert await _stored(database) == []
+
+
+@on_sqlite
 async def test_an_account_without_a_secret_loses_nothing(database, clock):
     """Until the secret is set the provider repeats for a day; that is enough to set it."""
     async with client_of(make_app(database, clock), key=None) as client:
@@ -234,6 +251,7 @@ async def test_a_webhook_may_have_256_kilobytes(client, kind):
         ("::1", {}, 200),
         ("192.0.2.7", {}, 503),
         ("127.0.0.1", {"Authorization": "Bearer a.b.c"}, 503),
+        ("127.0.0.1", {"X-Forwarded-For": "192.0.2.7"}, 503),
     ],
 )
 async def test_unsigned_webhooks_are_for_mocks_on_this_machine(

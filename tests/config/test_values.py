@@ -274,3 +274,30 @@ def test_a_key_given_twice_is_refused(faults_of: FaultsOf, key_file: Path, pem: 
     faults = faults_of({"vonage_private_key_path": key_file, "vonage_private_key": pem})
 
     assert [fault.split(":")[0] for fault in faults] == ["VONAGE_PRIVATE_KEY"]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_tls_key_that_others_can_read_is_refused(
+    faults_of: FaultsOf, key_file: Path, mode: int
+) -> None:
+    """Who reads it can pass for this gateway."""
+    key_file.chmod(mode)
+
+    faults = faults_of({"tls_certificate": str(key_file), "tls_key": str(key_file)})
+
+    assert len(faults) == 1
+    assert faults[0].startswith("WIREPHOTO_TLS_KEY: names a file that others may read")
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("tls_certificate", "WIREPHOTO_TLS_KEY"), ("tls_key", "WIREPHOTO_TLS_CERTIFICATE")],
+)
+def test_a_certificate_and_its_key_go_together(
+    faults_of: FaultsOf, key_file: Path, given: str, missing: str
+) -> None:
+    """Half of it would quietly mean plain http."""
+    faults = faults_of({given: str(key_file)})
+
+    assert len(faults) == 1
+    assert faults[0].startswith(f"{missing}: is missing")

@@ -73,6 +73,7 @@ _GUARDED = ("unauthorized", "forbidden", "unavailable")
 _KEYED = ("malformed_json", "malformed_header", "key_in_use", "too_large", "invalid", "key_reused")
 _HEADERS = {
     "WWW-Authenticate": "How to sign in (RFC 9110, section 11.6.1).",
+    "Connection": "`close`: the rest of the body is not wanted.",
     "Retry-After": "Seconds to wait before the next try.",
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request.",
 }
@@ -335,6 +336,9 @@ def _problems(operation: _Operation) -> dict[int, list[str]]:
     codes += ["not_found"] if any(kinds) else []
     codes += ["invalid"] if not all(kinds) else []
     codes += operation.handler.opt.get("problems", ())
+    # A webhook that comes too slowly is one that cannot be verified.
+    if "too_large" in codes and "webhook_unverified" not in codes:
+        codes.append("too_slow")
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(CODES[code][0], []).append(code)

@@ -11,6 +11,7 @@ from litestar.params import ParameterKwarg
 
 from wirephoto.api.auth import Forbidden, Unauthorized
 from wirephoto.api.bodies import MalformedJson
+from wirephoto.api.patience import RequestTooSlow
 from wirephoto.errors import (
     Fault,
     MediaRefused,
@@ -52,6 +53,7 @@ CODES: dict[str, tuple[int, str]] = {
     "forbidden": (403, "The API key may not do this"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "too_slow": (408, "The body came too slowly"),
     "not_hosted": (409, "This gateway hosts no files"),
     "not_cancelable": (409, "The message can no longer be canceled"),
     "not_resolvable": (409, "The message is not in doubt"),
@@ -69,6 +71,7 @@ CODES: dict[str, tuple[int, str]] = {
 
 HEADERS: dict[str, dict[str, str]] = {
     "unauthorized": {"WWW-Authenticate": "Bearer"},
+    "too_slow": {"Connection": "close"},
     "unavailable": {"Retry-After": "1"},
     "key_in_use": {"Retry-After": "1"},
     "webhook_unverified": {"Retry-After": "60"},
@@ -145,6 +148,8 @@ def described(error: Exception) -> tuple[str, str, Sequence[Fault]]:
         return "unauthorized", str(error), ()
     if isinstance(error, Forbidden):
         return "forbidden", str(error), ()
+    if isinstance(error, RequestTooSlow):
+        return "too_slow", str(error), ()
     if isinstance(error, MediaRefused):
         return "media_refused", str(error), (Fault("media", error.reason, str(error)),)
     if isinstance(error, StoreUnavailable):

@@ -1,6 +1,5 @@
 """Take a file in: the body itself, or the first file of a form. It streams to disk as it comes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -12,54 +11,29 @@ from wirephoto.errors import Fault, RequestRefused
 FORM = "multipart/form-data"
 FIELDS_MAX = 16
 """Fields that a form may have; all but its first file are passed over."""
-CHUNK_S = 20.0
-"""How long the next piece of a body may take: who stops sending does not hold a file open."""
-BODY_S = 600.0
-"""How long all of it may take: 25 MB at 42 KB/s."""
 
 Write = Callable[[bytes], object]
 
 
-async def receive_upload(
-    request: AnyRequest, path: Path, *, chunk_s: float = CHUNK_S, body_s: float = BODY_S
-) -> str | None:
+async def receive_upload(request: AnyRequest, path: Path) -> str | None:
     """Write the file of a request to `path`; return the media type that the caller gave it.
 
-    `chunk_s` and `body_s` are how many seconds a piece of it and all of it may take.
-
     Raises:
-        RequestRefused: a form without a file, one that breaks off, no body, or one that is slow.
+        RequestRefused: a form without a file, one that breaks off, or no body.
+        RequestTooSlow: it does not come on.
     """
-    try:
-        async with asyncio.timeout(body_s):
-            return await _receive(request, path, chunk_s)
-    except TimeoutError as error:
-        raise _refused("too_slow", "The file came too slowly: send it again.") from error
-
-
-async def _receive(request: AnyRequest, path: Path, chunk_s: float) -> str | None:
     essence, options = parse_options_header(request.headers.get("content-type", ""))
-    chunks = _chunks(request, chunk_s)
     with path.open("wb") as file:
         if essence == FORM:
-            claimed = await _receive_form(chunks, options.get("boundary", ""), file.write)
+            boundary = options.get("boundary", "")
+            claimed = await _receive_form(request.stream(), boundary, file.write)
         else:
             claimed = essence or None
-            async for chunk in chunks:
+            async for chunk in request.stream():
                 file.write(chunk)
         if not file.tell():
             raise _refused("required", "There is no file in the request: send its bytes.")
     return claimed
-
-
-async def _chunks(request: AnyRequest, chunk_s: float) -> AsyncIterator[bytes]:
-    stream = request.stream()
-    while True:
-        async with asyncio.timeout(chunk_s):
-            chunk = await anext(stream, None)
-        if chunk is None:
-            return
-        yield chunk
 
 
 async def _receive_form(chunks: AsyncIterator[bytes], boundary: str, write: Write) -> str | None:

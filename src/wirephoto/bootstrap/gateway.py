@@ -358,8 +358,8 @@ async def _stop_runners(runners: list[Runner], grace_s: float) -> None:
 @contextlib.asynccontextmanager
 async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
     """Run a gateway with its HTTP server for as long as the block runs."""
-    grace_s = gateway.settings.stop_grace_s
-    server = HttpServer(gateway.app, listener, grace_s=grace_s)
+    settings = rules.server_settings(gateway.settings)
+    server, grace_s = HttpServer(gateway.app, listener, settings), settings.grace_s
     with contextlib.closing(listener):
         try:
             await gateway.start()

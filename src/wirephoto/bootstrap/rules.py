@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from wirephoto.api.server import ServerSettings
+from wirephoto.api.tls import CertificateFiles, RenewedCertificate
 from wirephoto.config import Settings
 from wirephoto.domain.consent import ConsentPolicy, WithoutConsent
 from wirephoto.domain.daily_cap import CAPPED_NETWORKS, CapRules
@@ -45,6 +47,29 @@ def request_rules(settings: Settings, *, hosts_media: bool) -> RequestRules:
         egress_allow=settings.egress_allow,
         hosts_media=hosts_media,
         sticky_waits=settings.pool_sticky_waits,
+    )
+
+
+def server_settings(settings: Settings) -> ServerSettings:
+    """Return how the application is served.
+
+    Raises:
+        SettingsInvalid: the certificate and its key cannot be used.
+    """
+    tls = None
+    if settings.tls_certificate and settings.tls_key:
+        try:
+            files = CertificateFiles(settings.tls_certificate, settings.tls_key)
+            tls = RenewedCertificate(files).context
+        except OSError as error:
+            # An SSLError tells a reason of OpenSSL's, and nothing of the key.
+            fault = f"WIREPHOTO_TLS_CERTIFICATE: cannot be used with its key: {error.strerror}"
+            raise SettingsInvalid([fault]) from error
+    return ServerSettings(
+        grace_s=settings.stop_grace_s,
+        trusted_proxies=settings.trusted_proxies,
+        tls=tls,
+        connections_max=settings.connections_max,
     )
 
 

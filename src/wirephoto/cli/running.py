@@ -84,14 +84,16 @@ async def until_told_to_stop() -> None:
 
 
 @contextlib.contextmanager
-def taken_port(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
+def taken_port(
+    host: str, port: int, *, scheme: str = "http"
+) -> Iterator[tuple[socket.socket, str]]:
     """Give a socket that listens, and its URL; port 0 takes a free one.
 
     Raises:
         typer.Exit: the address cannot be had; the reason is printed.
     """
     try:
-        listener, url = listen(host, port)
+        listener, url = listen(host, port, scheme=scheme)
     except OSError as error:
         raise no_port(host, port, error) from error
     with listener:

@@ -32,7 +32,8 @@ def serve(
     """
     settings = load_settings({"host": host, "port": port, "roles": roles}, env_file=env_file)
     configure_logging(settings.log_format, settings.log_level)
-    with taken_port(settings.host, settings.port) as (listener, url):
+    scheme = "https" if settings.tls_certificate else "http"
+    with taken_port(settings.host, settings.port, scheme=scheme) as (listener, url):
         run(_serve(settings, listener, url))
 
 

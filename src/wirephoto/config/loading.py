@@ -119,6 +119,8 @@ def _contradictions(given: Collection[str], roles: frozenset[str]) -> list[str]:
     for one, other in (
         ("VONAGE_API_KEY", "VONAGE_API_SECRET"),
         ("VONAGE_API_SECRET", "VONAGE_API_KEY"),
+        ("WIREPHOTO_TLS_CERTIFICATE", "WIREPHOTO_TLS_KEY"),
+        ("WIREPHOTO_TLS_KEY", "WIREPHOTO_TLS_CERTIFICATE"),
     ):
         if one in given and other not in given:
             faults.append(f"{other}: is missing; it goes with {one}")

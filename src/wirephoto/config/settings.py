@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from wirephoto.config import values
 from wirephoto.config.compliance import ComplianceSettings
 from wirephoto.config.declaring import setting
+from wirephoto.config.serving import ServingSettings
 
 
 class Role(StrEnum):
@@ -48,7 +49,7 @@ _NetworkCodes = Annotated[tuple[str, ...], BeforeValidator(values.network_codes)
 _KeyFile = Annotated[values.KeyFile, BeforeValidator(values.private_key_file)]
 
 
-class Settings(ComplianceSettings):
+class Settings(ServingSettings, ComplianceSettings):
     """All settings of a process; `load_settings` makes them and reports their faults.
 
     Durations end in their unit. Secrets, and the database's address, which may hold a password,
@@ -146,17 +147,6 @@ class Settings(ComplianceSettings):
         "VONAGE_REST_URL",
         "https://rest.nexmo.com",
         "Where the account's numbers are asked for",
-    )
-    host: Annotated[str, AfterValidator(values.host)] = setting(
-        "HOST", "127.0.0.1", "Address to listen on"
-    )
-    port: int = setting(
-        "PORT", 3000, "Port to listen on; 0 takes a free one and prints it", ge=0, le=65_535
-    )
-    public_url: _Url | None = setting(
-        "PUBLIC_URL",
-        None,
-        "How Vonage reaches this gateway from outside: pictures are hosted behind it",
     )
     database_url: Annotated[SecretStr, AfterValidator(values.database_url)] = setting(
         "DATABASE_URL",

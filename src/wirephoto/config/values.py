@@ -102,6 +102,21 @@ def private_key(value: SecretStr) -> SecretStr:
 
 def private_key_file(value: object) -> KeyFile:
     """Return the key in a file that nobody but its owner can read."""
+    path, content = _private_file(value)
+    try:
+        return KeyFile(path, private_key(SecretStr(content.decode())))
+    except UnicodeDecodeError:
+        raise ValueError("names a file that is not text in PEM form") from None
+    except ValueError as error:
+        raise ValueError(f"names a file whose content {error}") from None
+
+
+def tls_key_file(value: object) -> Path:
+    """Return the path of a private key that nobody but its owner can read."""
+    return _private_file(value)[0]
+
+
+def _private_file(value: object) -> tuple[Path, bytes]:
     path = Path(str(value))
     try:
         path = path.expanduser()  # RuntimeError where there is no such home
@@ -116,12 +131,7 @@ def private_key_file(value: object) -> KeyFile:
         raise ValueError(
             f"names a file that others may read: run `chmod 600 {shlex.quote(str(path))}`"
         )
-    try:
-        return KeyFile(path, private_key(SecretStr(content.decode())))
-    except UnicodeDecodeError:
-        raise ValueError("names a file that is not text in PEM form") from None
-    except ValueError as error:
-        raise ValueError(f"names a file whose content {error}") from None
+    return path, content
 
 
 def base_url(value: str) -> str:
