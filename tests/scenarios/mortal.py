@@ -1,7 +1,7 @@
 """A process that sends, and dies between two of its statements."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 from tests.engine.stage import FakeProvider, Stage, make_dispatcher
@@ -68,14 +68,14 @@ class _MortalCommits:
 class _MortalProvider:
     """The way to the provider from a process that may be gone before the answer is."""
 
-    def __init__(self, provider: FakeProvider, deaths: Iterator[bool]) -> None:
+    def __init__(self, provider: FakeProvider, dies: Callable[[], bool]) -> None:
         self._provider = provider
-        self._deaths = deaths
+        self._dies = dies
         self.is_dead = False
 
     async def submit(self, submission: Submission, *, timeout_s: float) -> Outcome:
         outcome = await self._provider.submit(submission, timeout_s=timeout_s)
-        if next(self._deaths):
+        if self._dies():
             self.is_dead = True
             await asyncio.Event().wait()
         return outcome
@@ -96,10 +96,10 @@ class MortalProcess:
         rules: DepartureRules,
         writes: int,
         stores: bool,
-        deaths: Iterator[bool],
+        dies: Callable[[], bool],
     ) -> None:
         self._commits = _MortalCommits(stage.commits, journal, left=writes, stores=stores)
-        self._provider = _MortalProvider(provider, deaths)
+        self._provider = _MortalProvider(provider, dies)
         self._dispatcher = make_dispatcher(
             stage, cast(FakeProvider, self._provider), commits=self._commits, departures=rules
         )

@@ -156,7 +156,7 @@ class QuietDays:
             rules=self.departures,
             writes=self.random.choice((3, 8, 20, 50, 400)),
             stores=self.random.random() < 0.5,
-            deaths=iter(lambda: self.random.random() < 0.02, None),
+            dies=lambda: self.random.random() < 0.02,
         )
 
     async def live(self, steps: int) -> None:
