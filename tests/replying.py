@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from tests.factories import NOW, RECIPIENT
-from wirephoto.domain.consent import Consent, ConsentClass, ConsentMethod
+from wirephoto.domain.consent import Consent, ConsentClass, ConsentMethod, Revocation
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOut, OptOutScope, OptOutSource
 from wirephoto.engine.replies import Replies, ReplySettings
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
-from wirephoto.storage.consents import StoredConsent
+from wirephoto.storage.consents import StoredConsent, StoredRevocation
 from wirephoto.storage.database import Database
 from wirephoto.storage.opt_outs import StoredOptOut
 from wirephoto.storage.schema import DEFAULT_BRAND, DEFAULT_TENANT
@@ -64,3 +64,20 @@ def make_consent(
     }
     consent = Consent(recipient=recipient, **(fields | changes))
     return StoredConsent(tenant_id, NUMBERS.of(recipient), consent, NOW)
+
+
+def make_revocation(
+    recipient: str | None = RECIPIENT, *, at: datetime = NOW, **changes: Any
+) -> StoredRevocation:
+    """Return the end of all consents of a recipient to the default brand, by a reply."""
+    fields: dict[str, Any] = {
+        "id": "rev_1",
+        "tenant_id": DEFAULT_TENANT,
+        "brand_id": DEFAULT_BRAND,
+        "recipient": recipient,
+        "recipient_hash": NUMBERS.of(recipient or RECIPIENT),
+        "revocation": Revocation(at),
+        "source": "reply",
+        "created_at": at,
+    }
+    return StoredRevocation(**fields | changes)

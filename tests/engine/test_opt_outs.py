@@ -181,9 +181,9 @@ async def test_no_order_of_things_lets_anything_leave_after_a_stop(stage, seed):
 async def test_the_story_would_notice(stage, monkeypatch):
     """Without the checks, the same stories break the rule: they are not vacuous."""
     monkeypatch.setattr("wirephoto.engine.replies.silence", _says_so_and_does_nothing)
+    phone = await phone_on(stage)
     broken = []
     for seed in range(12):
-        phone = await phone_on(stage)
         story = Story(stage, phone, seed)
         await story.run()
         broken += story.broken

@@ -1,9 +1,10 @@
 """Some days of a brand's messages, as a seed deals them, and a judge of its own.
 
-The judge knows the hours of some recipients by heart, and asks no code of ours: neither area codes,
-nor rules, nor how an instant becomes an hour.
+The judge knows the hours of some recipients by heart, and who has said STOP. It asks no code of
+ours: neither area codes, nor rules, nor how an instant becomes an hour, nor what is stored.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,12 +12,13 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tests.engine.nights import rules
-from tests.engine.stage import FakeProvider, Stage, make_dispatcher, make_inbound, receipt
+from tests.engine.stage import FakeProvider, Stage, receipt
+from tests.engine.test_replies import Phone
 from tests.factories import SENDER
 from tests.replying import NUMBERS
+from tests.scenarios.mortal import Journal, MortalProcess
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.consent import ConsentPolicy, WithoutConsent
 from wirephoto.domain.daily_cap import CapRules
@@ -31,8 +33,7 @@ from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.reckoning import Reckoner
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import RequestRefused
-from wirephoto.storage.schema import DEFAULT_BRAND, DEFAULT_TENANT, attempts, messages
-from wirephoto.storage.schema_recipients import contacts
+from wirephoto.storage.schema import DEFAULT_TENANT, attempts, messages
 
 CALLER = Caller(DEFAULT_TENANT, "key_1", live=True, scopes=frozenset({Scope.SEND}))
 CONVERSATION = timedelta(minutes=15)
@@ -41,6 +42,7 @@ ON_THE_WAY = timedelta(milliseconds=200)
 CAP, CAP_TEXT = 2, "marketing=2/day"
 EVERYWHERE = ("America/New_York", "America/Los_Angeles", "America/Anchorage", "Pacific/Honolulu")
 POLICIES = ("federal", "state", "federal and daily 10:00-16:00")
+PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,19 @@ PEOPLE = (
 
 
 class QuietDays:
-    """A world of one brand; `judge` says what broke the rules."""
+    """A world of one brand, whose processes die at any statement; `broken` is what broke the rules.
 
-    def __init__(self, stage: Stage, seed: int) -> None:
+    `blind_to_hours` has the processes, and not the judge, know of no quiet hours.
+    """
+
+    def __init__(
+        self, stage: Stage, phone: Phone, seed: int, *, blind_to_hours: bool = False
+    ) -> None:
         self.stage = stage
+        self.phone = phone
         self.random = Random(seed)
+        self.blind_to_hours = blind_to_hours
+        self.journal = Journal()
         self.provider = FakeProvider(stage.clock)
         self.provider.before = self._decide
         self.policy = "federal"
@@ -100,10 +110,13 @@ class QuietDays:
         self.seen: Counter[str] = Counter()
         self._wrote_at: dict[str, datetime] = {}
         self._told: set[str] = set()
+        self._silent_since: dict[str, int] = {}
+        self._started_again: set[str] = set()
+        self._processes: list[MortalProcess] = []
         self._set_up()
 
     def _set_up(self) -> None:
-        """Start a process with the policy that is in force now."""
+        """Start processes with the policy that is in force now, in place of those that run."""
         stage, departures = self.stage, self.departures
         self._drafting = Drafting(
             database=stage.database,
@@ -122,8 +135,8 @@ class QuietDays:
             media_is_prepared=False,
             departures=departures,
         )
-        self._dispatcher = make_dispatcher(stage, self.provider, departures=departures)
-        self._inbound = make_inbound(stage)
+        self._graves = self._processes
+        self._processes = [self._new_process() for _ in range(PROCESSES)]
         self._duties = (
             Rescuer(stage.database, stage.clock, stage.ids),
             Expirer(stage.database, stage.clock, stage.ids),
@@ -133,23 +146,40 @@ class QuietDays:
     @property
     def departures(self) -> DepartureRules:
         """Return the rules in force."""
-        return rules(self.policy, CAP_TEXT)
+        return rules("off" if self.blind_to_hours else self.policy, CAP_TEXT)
+
+    def _new_process(self) -> MortalProcess:
+        return MortalProcess(
+            self.stage,
+            self.provider,
+            self.journal,
+            rules=self.departures,
+            writes=self.random.choice((3, 8, 20, 50, 400)),
+            stores=self.random.random() < 0.5,
+            dies=lambda: self.random.random() < 0.02,
+        )
 
     async def live(self, steps: int) -> None:
         """Let some things happen, one after the other."""
         acts = (
             self._submit,
             self._submit,
+            self._submit,
+            self._write,
             self._write,
             self._change,
             self._change,
             self._turn_down,
+            self._stop,
+            self._start,
+            self._start,
         )
         for _ in range(steps):
             await self.random.choice(acts)()
             await self._work()
             await self._pass_time()
             await self._work()
+        await self._bury(*self._processes)
         await self._check_caps()
 
     async def _submit(self) -> None:
@@ -187,22 +217,48 @@ class QuietDays:
         now = self.stage.clock.now()
         awake = [each for each in PEOPLE if not each.may_hear(now, self.policy)]
         someone = self.random.choice(awake or PEOPLE)
-        dialect = postgresql if self.stage.database.is_postgres else sqlite
-        fresh = dialect.insert(contacts).values(
-            brand_id=DEFAULT_BRAND,
-            recipient=someone.number,
-            tenant_id=DEFAULT_TENANT,
-            last_in_at=now,
-        )
-        async with self.stage.database.transaction() as tx:
-            await tx.execute(
-                fresh.on_conflict_do_update(
-                    index_elements=[contacts.c.brand_id, contacts.c.recipient],
-                    set_={"last_in_at": now},
-                )
-            )
+        await self.phone.says("Are you open?", number=someone.number)
         self._wrote_at[someone.number] = now
-        await self._submit_to([someone], ahead_min=(0,))
+        await self._submit_to([someone] * 2, ahead_min=(0,))
+
+    async def _stop(self) -> None:
+        """Somebody says STOP, perhaps while a message to them is about to leave.
+
+        From the moment in which the webhook is answered, nothing may ask to leave and do so. What
+        else follows from it is done at once, or at some later time.
+        """
+        someone = self.random.choice(PEOPLE)
+        await self._submit_to([someone] * 3, ahead_min=(0,))
+        ahead_s = self.random.choice((0.0, 0.0, 0.05, 0.2))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._leave_soon(ahead_s))
+            group.create_task(self._say_stop(someone))
+        if self.random.random() < 0.5:
+            await self.phone.inbound.turn()
+
+    async def _leave_soon(self, seconds: float) -> None:
+        for process in self._processes:
+            await process.turn()
+        await self.stage.advance(seconds)
+
+    async def _say_stop(self, someone: Someone) -> None:
+        said = self.random.choice(("STOP", "Please stop", "alto", "end"))
+        await self.phone.says(said, number=someone.number, applied=False)
+        self._silent_since.setdefault(someone.number, self.journal.note())
+        self._started_again.discard(someone.number)
+        self.seen["stopped"] += 1
+
+    async def _start(self) -> None:
+        """Somebody who has said STOP says START, and gets what is submitted from then on."""
+        if not self._silent_since:
+            return
+        await self.stage.advance(1)
+        number = self.random.choice(sorted(self._silent_since))
+        del self._silent_since[number]
+        self._started_again.add(number)
+        await self.phone.says("START", number=number)
+        self._wrote_at[number] = self.stage.clock.now()
+        await self._submit_to([each for each in PEOPLE if each.number == number])
 
     async def _change(self) -> None:
         """Start again with another policy, sometimes before the queue has been gone over."""
@@ -222,15 +278,29 @@ class QuietDays:
             name = attempt.provider_message_id
             await self.stage.tell(receipt(attempt.client_ref, name, status=status, error=error))
             self.seen[status] += 1
-        await self._inbound.turn()
+        await self.phone.inbound.turn()
 
     async def _work(self) -> None:
+        await self._bury(*self._graves)
+        self._graves = []
         for _ in range(self.random.randint(1, 4)):
-            await self._dispatcher.turn()
+            for process in self._processes:
+                await process.turn()
             await self.stage.advance(0.6)
+            await self._replace_the_dead()
         for duty in self._duties:
             if self.random.random() < 0.25:
                 await duty.turn()
+
+    async def _replace_the_dead(self) -> None:
+        for process in [each for each in self._processes if each.is_dead]:
+            await self._bury(process)
+            self._processes[self._processes.index(process)] = self._new_process()
+            self.seen["died"] += 1
+
+    async def _bury(self, *processes: MortalProcess) -> None:
+        for process in processes:
+            await process.bury()
 
     async def _pass_time(self) -> None:
         """Let minutes or hours pass; or as much as is left until an hour strikes, about."""
@@ -245,7 +315,13 @@ class QuietDays:
         now = self.stage.clock.now()
         someone = next(each for each in PEOPLE if each.number == submission.recipient)
         wrote_at = self._wrote_at.get(someone.number)
-        self.seen[f"left {submission.text}"] += 1
+        is_answer = submission.text not in tuple(Category)
+        self.seen["left answer" if is_answer else f"left {submission.text}"] += 1
+        silent_since = self._silent_since.get(someone.number)
+        asked_at = self.journal.asked_at(submission.client_ref)
+        if silent_since and asked_at > silent_since and not is_answer:
+            self.broken.append(f"{submission.recipient} at {now} after STOP")
+        self.seen["left after start"] += someone.number in self._started_again
         if self.random.random() < 0.25:
             later = Outcome(
                 Verdict.RETRY, "unavailable", "Later.", http_status=429, throttled=False

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
-from tests.replying import NUMBERS, make_consent, make_opt_out
+from tests.replying import NUMBERS, make_consent, make_opt_out, make_revocation
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
 from wirephoto.domain.inbound_file import InboundFile
 from wirephoto.domain.media import MediaKind
@@ -20,13 +20,16 @@ from wirephoto.storage.campaigns import (
 from wirephoto.storage.consents import (
     Worded,
     insert_consents,
+    insert_revocations,
     list_consents,
+    list_revocations,
     load_records,
     store_worded,
     worded_at,
 )
 from wirephoto.storage.departures import people
 from wirephoto.storage.feed import FEED_START, read_feed
+from wirephoto.storage.history import list_contacts
 from wirephoto.storage.hosting import (
     HostedName,
     MediaFetch,
@@ -173,7 +176,14 @@ async def store_theirs(database):
         await store_their_senders(tx)
         await insert_opt_outs(tx, [make_opt_out(tenant_id=OTHER_TENANT)])
         await insert_consents(tx, [make_consent(tenant_id=OTHER_TENANT)])
-        await store_worded(tx, [Worded(OTHER_TENANT, DEFAULT_BRAND, RECIPIENT, NOW)])
+        await insert_revocations(tx, [make_revocation(tenant_id=OTHER_TENANT)])
+        await store_worded(
+            tx,
+            [
+                Worded(OTHER_TENANT, brand_id, RECIPIENT, NOW)
+                for brand_id in (DEFAULT_BRAND, "brd_theirs")
+            ],
+        )
     return message.id, attempt.id
 
 
@@ -238,6 +248,10 @@ ASKED = {
     end_opt_outs: lambda tx, tenant, *_: end_opt_outs(tx, tenant, ["opt_1"], by="x", now=NOW),
     load_records: lambda tx, tenant, *_: load_records(tx, tenant, [NUMBERS.of(RECIPIENT)]),
     list_consents: lambda tx, tenant, *_: list_consents(tx, tenant, limit=9),
+    list_revocations: lambda tx, tenant, *_: list_revocations(
+        tx, tenant, hashes=[NUMBERS.of(RECIPIENT)], limit=9
+    ),
+    list_contacts: lambda tx, tenant, *_: list_contacts(tx, tenant, RECIPIENT),
     worded_at: lambda tx, tenant, *_: worded_at(tx, tenant, [RECIPIENT]),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }

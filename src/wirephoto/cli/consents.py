@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from wirephoto.api.consents import consent_view
-from wirephoto.bootstrap import hash_key, open_current
+from wirephoto.bootstrap import open_current
 from wirephoto.bootstrap.rules import consent_policy
 from wirephoto.cli.keys import LINE_CHARS_MAX, Json
 from wirephoto.cli.operating import (
     LISTED_MAX,
     as_document,
     bad_parameter,
+    number_hash,
     phone_of,
     read_lines,
     refused_rows,
@@ -27,7 +28,6 @@ from wirephoto.cli.serve import EnvFile
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, load_settings
 from wirephoto.domain.consent import ConsentClass
-from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.engine.consent_list import COLUMNS, ConsentList, as_cells
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import RequestRefused
@@ -144,14 +144,12 @@ def _with_list(
     async def done() -> Done:
         database = await open_current(settings.database_url)
         try:
-            numbers = NumberHash([secret.get_secret_value() for secret in settings.secret])
-            numbers.learn(await hash_key(database))
             clock = SystemClock()
             return await act(
                 ConsentList(
                     database,
                     directory=SenderDirectory(database, clock),
-                    numbers=numbers,
+                    numbers=await number_hash(settings, database),
                     policy=consent_policy(settings),
                     tenant_id=DEFAULT_TENANT,
                     actor="cli",

@@ -9,13 +9,15 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from wirephoto.bootstrap import open_current
+from wirephoto.bootstrap import hash_key, open_current
 from wirephoto.clock import SystemClock
-from wirephoto.config import load_settings
+from wirephoto.config import Settings, load_settings
+from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.engine.operator import Operator
 from wirephoto.errors import RequestRefused
 from wirephoto.ids import Ids
+from wirephoto.storage.database import Database
 from wirephoto.storage.schema import DEFAULT_TENANT
 
 Done = TypeVar("Done")
@@ -68,8 +70,15 @@ def found(one: Done | None, name: str, kind: str) -> Done:
     return one
 
 
-def as_document(views: Sequence[msgspec.Struct]) -> str:
-    """Return the JSON that the interface gives of each."""
+async def number_hash(settings: Settings, database: Database) -> NumberHash:
+    """Return what hashes numbers: under the settings' secrets, and the installation's own key."""
+    numbers = NumberHash([secret.get_secret_value() for secret in settings.secret])
+    numbers.learn(await hash_key(database))
+    return numbers
+
+
+def as_document(views: Sequence[msgspec.Struct] | msgspec.Struct) -> str:
+    """Return the JSON that the interface gives of it, or of each."""
     return msgspec.json.format(msgspec.json.encode(views), indent=2).decode()
 
 

@@ -13,13 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from wirephoto.api.opt_outs import opt_out_view
-from wirephoto.bootstrap import hash_key, open_current
+from wirephoto.bootstrap import open_current
 from wirephoto.cli.keys import LINE_CHARS_MAX, Json
 from wirephoto.cli.operating import (
     LISTED_MAX,
     as_document,
     bad_parameter,
     found,
+    number_hash,
     phone_of,
     read_lines,
     refused_rows,
@@ -27,7 +28,6 @@ from wirephoto.cli.operating import (
 from wirephoto.cli.serve import EnvFile
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, load_settings
-from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOutScope
 from wirephoto.engine.opt_out_list import EXPORTED, OptOutList, Wanted, as_cells
 from wirephoto.engine.senders import SenderDirectory
@@ -162,14 +162,12 @@ def _with_list(
     async def done() -> Done:
         database = await open_current(settings.database_url)
         try:
-            numbers = NumberHash([secret.get_secret_value() for secret in settings.secret])
-            numbers.learn(await hash_key(database))
             clock = SystemClock()
             return await act(
                 OptOutList(
                     database,
                     directory=SenderDirectory(database, clock),
-                    numbers=numbers,
+                    numbers=await number_hash(settings, database),
                     tenant_id=DEFAULT_TENANT,
                     actor="cli",
                     clock=clock,

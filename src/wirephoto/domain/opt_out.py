@@ -81,6 +81,14 @@ class OptOut:
             return not self.reason
         return self.source is not OptOutSource.OPERATOR
 
+    @property
+    def ends_consents(self) -> bool:
+        """Tell whether the consents of its writer to the brand ended with it.
+
+        One that reaches a single sender leaves the brand its consents: the opt-out is enough.
+        """
+        return self.source is OptOutSource.REPLY and self.scope is not OptOutScope.SENDER
+
     def covers(self, *, brand_id: str, sender: str) -> bool:
         """Tell whether it silences `sender` of the brand."""
         if self.scope is OptOutScope.TENANT:

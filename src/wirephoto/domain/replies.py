@@ -91,7 +91,8 @@ def _spelt_out(words: list[str]) -> Iterator[str]:
     """Yield the words, with letters that stand alone put together: "s t o p"."""
     for single, run in groupby(words, key=lambda word: len(word) == 1):
         letters = list(run)
-        if single and len(letters) >= _SPELT_LETTERS_MIN:
+        # One letter again and again is no word: "y y y" agrees three times.
+        if single and len(letters) >= _SPELT_LETTERS_MIN and len(set(letters)) > 1:
             yield "".join(letters)
         else:
             yield from letters
@@ -221,6 +222,8 @@ def _ambiguous(words: Words, sentences: list[Words], own: str) -> Reply | None:
             return Reply(ReplyKind.AMBIGUOUS, word, language)
     if first and (language := reply_words.AMBIGUOUS_FIRST_WORDS.get(first[0])):
         return Reply(ReplyKind.AMBIGUOUS, first[0], language)
+    if found := _whole(words, reply_words.AMBIGUOUS_SENTENCES):
+        return Reply(ReplyKind.AMBIGUOUS, *found)
     for sentence in sentences:
         for table in (reply_words.AMBIGUOUS_PHRASES, reply_words.PHRASES):
             if found := _phrase(sentence, table, negated=True):

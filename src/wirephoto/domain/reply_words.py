@@ -101,12 +101,14 @@ SENTENCES = _phrases(
 stop, stopall, unsubscribe, unsubscribed, unsub, optout, stpo, sotp, unsuscribe, unsubcribe,
 stop it, can you stop, could you stop, would you stop, will you stop, can you please stop,
 could you please stop, would you please stop, will you please stop, you need to stop,
-how do i stop, make it stop, no more, do not contact, dont contact, do not text, dont text, cease,
+how do i stop, make it stop, i need you to stop, no more, do not contact, dont contact,
+do not text, dont text, cease,
 cease and desist, fuck off, f off, piss off, go away, get lost, wrong number, wrong person,
 this is the wrong number, this is the wrong person, you have the wrong, you got the wrong,
 reply stop, text stop, txt stop, send stop, stop2end, stop2quit, i optout, opting out,
 i am opting out, im opting out, quit it, stfu, i want out, no texts, no text, no texting,
-no messages, remove from list, off list
+no messages, remove from list, off list, take off list, take off the list, opted out, i opted out,
+i have opted out, discontinue, unenroll, unsubscibe, unsubsribe, unsubscrib, un suscribe
 """,
         _ES: """
 alto, no mas, basta, basta ya, para, parar, pare, paren, detener, baja, desuscribir, desuscribirme,
@@ -159,7 +161,13 @@ end subscription, end my subscription, revoke my consent, revoke consent, revoke
 revoke my permission, withdraw my consent, withdraw consent, leave me alone, have the wrong number,
 got the wrong number, have the wrong person, got the wrong person, have wrong number,
 got wrong number, never signed up for this, didnt sign up for this, did not sign up for this,
-do not call list, do not text list, do not contact list, dont call list
+do not call list, do not text list, do not contact list, dont call list, dont ever text me,
+do not ever text me, dont ever message me, do not ever message me, dont ever contact me,
+do not ever contact me, dont ever call me, do not ever call me, dont want to hear from you,
+do not want to hear from you, no more texting, no more txts, dont txt me, do not txt me,
+quit txting, never opted in, never subscribed, didnt subscribe to this, did not subscribe to this,
+not interested stop, unenroll me, discontinue these, discontinue texts,
+discontinue messages
 """,
         _ES: """
 no mas mensajes, no mas textos, no mas fotos, no quiero mas mensajes, no quiero mas textos,
@@ -167,7 +175,8 @@ no quiero recibir, no deseo recibir, no deseo mas mensajes, ya no quiero recibir
 ya no quiero mas mensajes, no me manden, no me mande, no me mandes, no me envien, no me envie,
 no me envies, no me escriban, no me escriba, no me escribas, no me contacten, no me contacte,
 no me texteen, no me textee, no me textees, no envien mas, no manden mas, detengan los mensajes,
-no me molesten, no me moleste, para de enviar, para de enviarme, para de mandar, para de mandarme,
+no me llamen, no me llame, no me llames, no me molesten, no me moleste,
+para de enviar, para de enviarme, para de mandar, para de mandarme,
 pare de, paren de, parar mensajes, deja de enviar, deja de enviarme, deja de mandar,
 deja de mandarme, deja de escribirme, deja de molestar, deja de molestarme, deje de enviar,
 deje de enviarme, deje de mandar, deje de mandarme, deje de escribirme, deje de molestar,
@@ -184,7 +193,8 @@ arretez de, arrete de, arretez ces, arretez les, arretez vos, arreter les messag
 arreter ces messages, desabonnez moi, me desabonner, me desinscrire, desinscrivez moi,
 ne menvoyez plus, ne menvoie plus, ne me contactez plus, ne mecrivez plus, ne me textez plus,
 ne me derangez plus, ne mappelez plus, ne pas mappeler, ne plus recevoir, plus de messages,
-plus de message, plus de textos, plus de sms, plus recevoir, je ne veux plus de vos,
+plus de message, plus de textos, plus de sms, plus de pub, nenvoyez plus, plus recevoir,
+je ne veux plus de vos,
 je ne veux plus de messages, je ne souhaite plus recevoir, retirez moi, enlevez moi, supprimez moi,
 retirez mon numero, enlevez mon numero, supprimez mon numero, le mauvais numero,
 laissez moi tranquille, fichez moi la paix
@@ -236,11 +246,14 @@ pas interesse, pas interessee
 )
 """The same, for phrases wherever they stand: wishes to come back, threats, half an opt-out."""
 
+AMBIGUOUS_SENTENCES = _phrases({_EN: "start, join, subscribe, subscribe me"})
+"""The same, for what is the whole reply, courtesies aside: nearly a keyword of who comes back."""
+
 AMBIGUOUS_SIGNS = ("\N{OCTAGONAL SIGN}", "\N{NO ENTRY}")
 """The same, for replies of emoji alone."""
 
 HELP_SENTENCES = _phrases(
-    {_EN: "help, help me", _ES: "ayuda, ayudame", _FR: "aide, aidez moi, aide moi"}
+    {_EN: "help, help me, help help", _ES: "ayuda, ayudame", _FR: "aide, aidez moi, aide moi"}
 )
 """Calls for help when they are the whole reply, courtesies aside.
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 
 from wirephoto.clock import Clock
+from wirephoto.domain.consent import Consent, ConsentClass, ConsentMethod
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOut, OptOutScope, OptOutSource
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
@@ -14,6 +16,7 @@ from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
 from wirephoto.storage.audit import AuditEntry, insert_audit
+from wirephoto.storage.consents import StoredConsent, insert_consents
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.opt_outs import (
     StoredOptOut,
@@ -129,6 +132,9 @@ class OptOutList:
     async def lift(self, opt_out_id: str, reason: str) -> StoredOptOut | None:
         """End an opt-out; None where the tenant has none of that id that stands.
 
+        Where the recipient's consents ended with it, what they agreed to now is recorded as one to
+        information, in the same transaction: no word of mouth is a consent to advertising.
+
         Raises:
             RequestRefused: no reason is given: the recipient's own word is undone.
         """
@@ -138,10 +144,25 @@ class OptOutList:
         async with self._database.transaction() as tx:
             now = self._clock.now()
             ended = await end_opt_outs(tx, self._tenant_id, [opt_out_id], by=self._actor, now=now)
-            if ended:
-                await self._audit(tx, "opt_out.lift", opt_out_id, {"reason": reason})
             found = await get_opt_out(tx, self._tenant_id, opt_out_id)
+            if ended and found:
+                await self._audit(tx, "opt_out.lift", opt_out_id, {"reason": reason})
+                await insert_consents(tx, self._consents(found, reason.strip(), now))
         return found if ended else None
+
+    def _consents(self, lifted: StoredOptOut, reason: str, now: datetime) -> list[StoredConsent]:
+        if not lifted.opt_out.ends_consents or lifted.recipient is None:
+            return []
+        consent = Consent(
+            id=self._ids.new("con", now),
+            recipient=lifted.recipient,
+            brand_id=lifted.opt_out.brand_id,
+            consent_class=ConsentClass.INFORMATIONAL,
+            method=ConsentMethod.VERBAL,
+            given_at=now,
+            disclosure=reason,
+        )
+        return [StoredConsent(self._tenant_id, lifted.recipient_hash, consent, now)]
 
     async def import_csv(self, lines: Iterable[str], *, dry_run: bool = False) -> tuple[int, int]:
         """Store every row of a CSV, or none; return how many rows there were and how many are new.

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import CompoundSelect, insert, select
 
 from wirephoto.storage.database import Transaction, is_storable
 from wirephoto.storage.schema import audit
@@ -35,12 +36,22 @@ async def insert_audit(tx: Transaction, rows: Sequence[AuditEntry]) -> None:
 
 
 async def list_audit(
-    tx: Transaction, tenant_id: str, *, before_id: str | None, limit: int
+    tx: Transaction,
+    tenant_id: str,
+    *,
+    objects: CompoundSelect[Any] | None = None,
+    before_id: str | None,
+    limit: int,
 ) -> list[AuditEntry]:
-    """Return up to `limit` of a tenant's entries, the newest first, older than `before_id`."""
+    """Return up to `limit` of a tenant's entries, the newest first, older than `before_id`.
+
+    `objects` narrows them to what was done to objects whose ids it selects.
+    """
     if not is_storable(before_id):
         return []
     query = select(audit).where(audit.c.tenant_id == tenant_id)
+    if objects is not None:
+        query = query.where(audit.c.object.in_(objects))
     if before_id:
         query = query.where(audit.c.id < before_id)
     rows = await tx.execute(query.order_by(audit.c.id.desc()).limit(limit))

@@ -107,8 +107,7 @@ async def load_records(
             if table is consents:
                 records.consents.append(_read(row))
             else:
-                kind = row.consent_class and ConsentClass(row.consent_class)
-                records.revocations.append(Revocation(row.revoked_at, kind))
+                records.revocations.append(_read_revocation(row))
     return found
 
 
@@ -178,6 +177,38 @@ async def list_consents(
     ]
 
 
+async def list_revocations(
+    tx: Transaction,
+    tenant_id: str,
+    *,
+    hashes: Collection[str],
+    before_id: str | None = None,
+    limit: int,
+) -> list[StoredRevocation]:
+    """Return up to `limit` revocations of one number, the newest first, older than `before_id`."""
+    if not is_storable(before_id):
+        return []
+    query = select(revocations).where(
+        revocations.c.tenant_id == tenant_id, revocations.c.recipient_hash.in_(hashes)
+    )
+    if before_id:
+        query = query.where(revocations.c.id < before_id)
+    found = await tx.execute(query.order_by(revocations.c.id.desc()).limit(limit))
+    return [
+        StoredRevocation(
+            id=row.id,
+            tenant_id=row.tenant_id,
+            brand_id=row.brand_id,
+            recipient=row.recipient,
+            recipient_hash=row.recipient_hash,
+            revocation=_read_revocation(row),
+            source=row.source,
+            created_at=row.created_at,
+        )
+        for row in found
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Worded:
     """A recipient whom a message to them tells how to opt out."""
@@ -227,6 +258,11 @@ async def worded_at(
     )
     found = await tx.execute(query, {"recipients": sorted(recipients)})
     return {(row.brand_id, row.recipient): row.wording_at for row in found}
+
+
+def _read_revocation(row: Row[Any]) -> Revocation:
+    kind = row.consent_class and ConsentClass(row.consent_class)
+    return Revocation(row.revoked_at, kind)
 
 
 def _read(row: Row[Any]) -> Consent:

@@ -357,5 +357,6 @@ audit = Table(
     Column("detail", Json),
     Column("at", Instant, nullable=False),
     Index(None, "tenant_id", "id"),
+    Index(None, "tenant_id", "object"),
 )
 """What people and commands did: who, what, to which object. Rows are only ever added."""
