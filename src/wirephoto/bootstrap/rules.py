@@ -111,8 +111,8 @@ def doubt_policy(settings: Settings) -> DoubtPolicy:
 
 
 def media_url(settings: Settings) -> str:
-    """Return where hosted files are found, their names behind it."""
-    return f"{settings.public_url}/media/"
+    """Return where hosted files are found, their names behind it; empty where none are."""
+    return f"{settings.public_url}/media/" if settings.public_url else ""
 
 
 def receipt_rules(settings: Settings) -> ReceiptRules:

@@ -38,7 +38,7 @@ def fall_back(
 ) -> Message:
     """Return a message whose picture was refused, queued as a text.
 
-    Hosted files are found at `media_url` and their name. `may_fall_back` has said so.
+    Hosted files are found at `media_url` and their name; without it, nobody can fetch them.
     """
     assert may_fall_back(message, now), "not to be sent as a text"
     text = replace(message, channel=Channel.SMS)
@@ -46,22 +46,23 @@ def fall_back(
         MessageState.QUEUED,
         now,
         channel=Channel.SMS,
-        weight=slots_taken(Channel.SMS, text_of(text, _stand_ins(text, media_url))),
+        weight=slots_taken(Channel.SMS, text_of(text, media_url, _stand_ins(text))),
         reason=reason,
         detail=f"{detail} {GOES_ON}" if detail else GOES_ON,
         **changes,
     )
 
 
-def text_of(message: Message, links: Iterable[str] = ()) -> str | None:
+def text_of(message: Message, media_url: str, names: Iterable[str]) -> str | None:
     """Return what the next attempt of a message says.
 
-    A picture that goes on as a text has `links` to its files, each on a line of its own, as far as
-    there is room for them.
+    A picture that goes on as a text has links to its files, by their `names` at `media_url`, each
+    on a line of its own, as far as there is room for them.
     """
     if not (message.channel is Channel.SMS and message.media):
         return message.text
     text = message.fallback_text or ""
+    links = [f"{media_url}{name}" for name in names] if media_url else []
     for link in links:
         if len(text) + 1 + len(link) <= TEXT_CHARS_MAX[Channel.SMS]:
             text = f"{text}\n{link}"
@@ -79,10 +80,10 @@ def is_hosted(message: Message, media: Media) -> bool:
     return media.prepared is not None and not has_own
 
 
-def _stand_ins(message: Message, media_url: str) -> list[str]:
-    """Return addresses as long as those that the files will have: names are chosen only later."""
+def _stand_ins(message: Message) -> list[str]:
+    """Return names as long as those that the files will have, which are chosen only later."""
     return [
-        f"{media_url}{'0' * _NAME_CHARS}{extension(media.prepared.fitting.sent.media_type)}"
+        "0" * _NAME_CHARS + extension(media.prepared.fitting.sent.media_type)
         for media in message.media
         if media.prepared and is_hosted(message, media)
     ]

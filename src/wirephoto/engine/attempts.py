@@ -54,7 +54,7 @@ def begin(message: Message, *, now: datetime, ids: Ids, timeout_s: float, media_
         client_ref=attempt.client_ref,
         sender=message.sender,
         recipient=message.recipient,
-        text=text_of(message, [f"{media_url}{name.name}" for name in names]),
+        text=text_of(message, media_url, [name.name for name in names]),
         media=() if is_text else _attachments(message, names, media_url=media_url),
         ttl_s=ttl_s,
         channel=message.channel,
