@@ -49,6 +49,7 @@ def test_an_event_says_why_and_by_which_attempt():
         "reason": "spam",
         "detail": "Content filtered.",
         "attempt": 2,
+        "channel": "mms",
         "attempt_state": "rejected",
         "provider_message_id": "uuid-1",
         "provider_code": "1430",

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from tests.factories import NOW, make_message
+from tests.factories import NOW, make_attempt, make_message
 from tests.library import kept_media, make_media
+from wirephoto.domain.channel import Channel
 from wirephoto.domain.message import MessageState
 from wirephoto.engine.media_sweep import FINAL_MARGIN, HALF_WRITTEN, REST_S, TURN_MAX, MediaSweeper
 from wirephoto.storage.hosting import (
@@ -111,6 +112,20 @@ async def test_a_final_message_lets_go_of_its_names(stage, sweeper):
     await later(stage, sweeper, HOUR)
 
     assert (await counts(stage))[:2] == [0, 0]
+
+
+async def test_a_link_in_a_text_outlives_its_message(stage, sweeper):
+    """The message is delivered in seconds, and opened on the way home."""
+    message = await prepared(stage, attempts=1)
+    await stage.store_attempts(make_attempt(message, channel=Channel.SMS))
+    await end(stage, message, NOW)
+
+    await later(stage, sweeper, 40 * HOUR)
+    kept_for_long = await counts(stage)
+    await later(stage, sweeper, 11 * HOUR)
+
+    assert kept_for_long[:3] == [0, 1, 1]
+    assert (await counts(stage))[1] == 0
 
 
 async def test_bytes_go_when_nothing_needs_them(stage, sweeper, kept):

@@ -45,6 +45,29 @@ async def test_a_message_is_submitted_then_delivered(world):
     assert world.simulator.ledger.state_of(sent["message_uuid"]) == "delivered"
 
 
+async def test_a_text_is_reported_with_its_parts(world):
+    """As text: the provider writes the number so (contract 2.2)."""
+    await world.post(channel="sms", message_type="text", text="x" * 161, image=None)
+
+    await world.clock.pass_by(SUBMITTED_S)
+    report = (await world.outside.next()).body
+
+    assert (report["channel"], report["sms"]) == ("sms", {"count_total": "2"})
+
+
+async def test_a_text_reaches_a_phone_that_takes_no_pictures(world):
+    """What a fallback is for."""
+    text = {"channel": "sms", "message_type": "text", "text": "x", "image": None}
+    await world.post(to="12125550155", **text)
+
+    statuses = []
+    for passing_s in (SUBMITTED_S, FINAL_S):
+        await world.clock.pass_by(passing_s)
+        statuses.append((await world.outside.next()).body["status"])
+
+    assert statuses == ["submitted", "delivered"]
+
+
 async def test_a_webhook_is_signed_with_the_signature_secret(world):
     """Every claim that a receiver checks (contract 2.4)."""
     await world.post()

@@ -8,6 +8,7 @@ from wirephoto.simulator.recipients import (
     Ending,
     Moods,
     behaviour_of,
+    of_text,
 )
 from wirephoto.simulator.switches import HttpFault
 
@@ -61,3 +62,11 @@ def test_what_happens_once_spares_the_next_message():
     faults = [moods.next_behaviour("12125550130").fault for _ in range(4)]
 
     assert faults == [HttpFault.THROTTLED, None, HttpFault.THROTTLED, None]
+
+
+def test_what_is_wrong_with_pictures_spares_texts():
+    """A phone that takes no MMS is still a phone: a fallback must be able to reach it."""
+    spared = {each.digits for each in MAGIC_RECIPIENTS if of_text(each) is PLAIN}
+
+    assert spared == {"55", "59", "60", "61"}
+    assert all(of_text(each) is each for each in MAGIC_RECIPIENTS if each.digits not in spared)

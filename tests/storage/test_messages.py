@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from tests.factories import NOW, SENDER, make_attempt, make_message
 from tests.storage.writing import change, count, event_of, load, store, transition
+from wirephoto.domain.channel import Channel
 from wirephoto.domain.media import Media as Part
 from wirephoto.domain.media import MediaKind
 from wirephoto.domain.message import AttemptState, Category, MessageState, Priority
@@ -76,6 +77,9 @@ async def test_every_field_of_a_message_survives_its_storage(database):
         final_at=LATER,
         duplicate_possible=True,
         receipt_overdue=True,
+        channel=Channel.SMS,
+        fallback_text="Sorry 🐈",
+        weight=3,
     )
     plain = make_message(text=None, media=())
 

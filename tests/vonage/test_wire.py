@@ -12,6 +12,7 @@ from vonage_messages.models.mms import (
     MmsContentItemVideo,
 )
 
+from wirephoto.domain.channel import Channel
 from wirephoto.domain.media import Attachment, MediaKind
 from wirephoto.domain.message import Submission
 from wirephoto.domain.outcome import Verdict
@@ -44,7 +45,9 @@ SDK_COMMON = {
 }
 
 
-def make_submission(*, text="Hello", media=(IMAGE,), ttl_s=600, sender="+14155550100"):
+def make_submission(
+    *, text="Hello", media=(IMAGE,), ttl_s=600, sender="+14155550100", channel=Channel.MMS
+):
     return Submission(
         client_ref="ref-1",
         sender=sender,
@@ -52,6 +55,7 @@ def make_submission(*, text="Hello", media=(IMAGE,), ttl_s=600, sender="+1415555
         text=text,
         media=media,
         ttl_s=ttl_s,
+        channel=channel,
     )
 
 
@@ -78,7 +82,15 @@ def test_one_attachment_is_asked_for_as_the_official_sdk_does(kind, text):
 
 @pytest.mark.parametrize("text", CAPTIONS)
 def test_a_text_alone_is_asked_for_as_the_official_sdk_does(text):
-    """A message without a picture still travels as MMS."""
+    """It travels as SMS, in the encoding that the provider finds by itself (contract 1.5)."""
+    expected = sdk_dump(sdk.Sms(**SDK_COMMON, text=text))
+
+    assert body_of(make_submission(text=text, media=(), channel=Channel.SMS)) == expected
+
+
+@pytest.mark.parametrize("text", CAPTIONS)
+def test_a_text_that_was_accepted_as_mms_leaves_as_such(text):
+    """Earlier releases queued texts so; they keep the slot and the channel that they were given."""
     expected = sdk_dump(sdk.MmsText(**SDK_COMMON, text=text))
 
     assert body_of(make_submission(text=text, media=())) == expected
@@ -125,6 +137,17 @@ def test_a_short_code_stays_what_it_is():
 def test_the_time_to_live_is_brought_into_the_range(asked, sent):
     """Outside 300..259200 the provider refuses the message (contract 1.4)."""
     assert body_of(make_submission(ttl_s=asked))["ttl"] == sent
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [(-5, 20), (19, 20), (20, 20), (299, 299), (604_800, 604_800), (10**9, 604_800)],
+)
+def test_the_time_to_live_of_a_text_has_a_range_of_its_own(asked, sent):
+    """20..604800 seconds (contract 1.5)."""
+    text = make_submission(ttl_s=asked, media=(), channel=Channel.SMS)
+
+    assert body_of(text)["ttl"] == sent
 
 
 def problem(title="", fragment="", host="vonage", **more):

@@ -76,6 +76,8 @@ def _message() -> dict[str, Any]:
                 "fitting": None,
             }
         ],
+        "channel": "mms",
+        "fallback": None,
         "category": "transactional",
         "priority": "normal",
         "ordered": False,

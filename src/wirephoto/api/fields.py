@@ -9,8 +9,9 @@ from wirephoto.api.fields_people import OWN, PAGE_CURSOR, PEOPLE
 _MESSAGE_REQUEST = {
     "to": "The recipient: a US number in any usual spelling; it is kept as E.164.",
     "from": "One of your senders, or a pool of them. May be left out where there is only one.",
-    "text": "The caption. A message without a picture needs one.",
+    "text": "The caption, up to 3,000 characters. Without a picture it goes as SMS, up to 3,200.",
     "media": "The attachments, in order. A message without text needs one.",
+    "fallback": "What is sent if the picture is refused for the phone or for its size.",
     "category": "What the message is for; the settings say what it is by default.",
     "priority": "Who goes first within a campaign.",
     "ordered": "It leaves after all earlier ordered messages to its recipient.",
@@ -33,6 +34,11 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         | {
             OWN: "A message of a batch, with an idempotency key of its own if it has one.",
             "idempotency_key": "As the header, for this message alone; shared with single sends.",
+        },
+        "Fallback": {"sms": "A text in its place."},
+        "SmsFallback": {
+            "text": "What it says, up to 3,200 characters; a link to the picture is added where"
+            " the gateway hosts it."
         },
         "BatchRequest": {"messages": "The messages; a refused one does not touch the others."},
         "MediaRequest": {
@@ -63,6 +69,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "from": "The sender: E.164, or a short code.",
             "text": "The caption.",
             "media": "The attachments.",
+            "channel": "How it travels: `mms`, or `sms` where it is, or has become, a text.",
+            "fallback": "What is sent if the picture is refused for the phone or for its size.",
             "category": "What it is for.",
             "priority": "Who goes first within a campaign.",
             "ordered": "It leaves after all earlier ordered messages to its recipient.",
@@ -279,6 +287,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "AttemptView": {
             "number": "1 for the first.",
+            "channel": "How it travelled: `mms` or `sms`.",
             "state": "How it went.",
             "client_ref": "Our name for it towards the provider; every receipt carries it.",
             "slot_at": "The time that the campaign's rate gave it.",

@@ -28,6 +28,7 @@ from wirephoto.api.problems import CODES, HEADERS, MEDIA_TYPE, Problem
 from wirephoto.api.queries import AnyRequest
 from wirephoto.api.reference import render_reference
 from wirephoto.api.simple import SimpleRequest
+from wirephoto.domain.channel import TEXT_CHARS_MAX, Channel
 from wirephoto.domain.idempotency import HEADER, KEY_CHARS_MAX
 from wirephoto.domain.request import (
     MEDIA_MAX,
@@ -35,7 +36,6 @@ from wirephoto.domain.request import (
     METADATA_PAIRS_MAX,
     METADATA_VALUE_CHARS_MAX,
     REFERENCE_CHARS_MAX,
-    TEXT_CHARS_MAX,
 )
 from wirephoto.domain.url import URL_CHARS_MAX
 
@@ -218,11 +218,15 @@ class _Schemas:
         self.components["BatchRequest"]["properties"]["messages"]["items"] = items
         for name in ("MessageRequest", "BatchMessage"):
             _limit(self.components[name]["properties"])
+        self.components["SmsFallback"]["properties"]["text"] |= {
+            "minLength": 1,
+            "maxLength": TEXT_CHARS_MAX[Channel.SMS],
+        }
         self.components["MediaRequest"]["properties"]["url"]["maxLength"] = URL_CHARS_MAX
 
 
 def _limit(properties: Json) -> None:
-    properties["text"] |= {"maxLength": TEXT_CHARS_MAX}
+    properties["text"] |= {"maxLength": TEXT_CHARS_MAX[Channel.SMS]}
     properties["reference"] |= {"minLength": 1, "maxLength": REFERENCE_CHARS_MAX}
     properties["media"] |= {"maxItems": MEDIA_MAX}
     properties["metadata"] |= {

@@ -6,10 +6,12 @@ from typing import Literal
 
 import msgspec
 
+from wirephoto.domain.channel import Channel
 from wirephoto.domain.event import Event
 from wirephoto.domain.marketing import WARNED
 from wirephoto.domain.media import Fitting, Form, Media, MediaKind
 from wirephoto.domain.message import Attempt, AttemptState, Category, Message, MessageState
+from wirephoto.domain.request import Fallback, SmsFallback
 from wirephoto.storage.hosting import (
     MediaFetch,
 )
@@ -100,6 +102,8 @@ class MessageView(msgspec.Struct, rename={"sender": "from", "recipient": "to"}):
     sender: str
     text: str | None
     media: list[MediaView]
+    channel: Channel
+    fallback: Fallback | None
     category: Category
     priority: PriorityName
     ordered: bool
@@ -135,6 +139,7 @@ class AttemptView(msgspec.Struct):
     """One try to submit a message."""
 
     number: int
+    channel: Channel
     state: AttemptState
     client_ref: str
     slot_at: datetime | None
@@ -199,6 +204,8 @@ def message_view(message: Message) -> MessageView:
         sender=message.sender,
         text=message.text,
         media=[_media_view(media) for media in message.media],
+        channel=message.channel,
+        fallback=_fallback(message),
         category=message.category,
         priority=_PRIORITY_NAMES[message.priority],
         ordered=message.ordered,
@@ -257,6 +264,11 @@ def _warnings(message: Message) -> list[str]:
     return warnings
 
 
+def _fallback(message: Message) -> Fallback | None:
+    text = message.fallback_text
+    return None if text is None else Fallback(SmsFallback(text))
+
+
 def _media_view(media: Media) -> MediaView:
     prepared = media.prepared
     return MediaView(
@@ -295,6 +307,7 @@ def attempt_view(attempt: Attempt, fetches: Sequence[MediaFetch] = ()) -> Attemp
     """Return how an attempt looks from outside; `fetches` are those of all the message's files."""
     return AttemptView(
         number=attempt.number,
+        channel=attempt.channel,
         state=attempt.state,
         client_ref=attempt.client_ref,
         slot_at=attempt.slot_at,

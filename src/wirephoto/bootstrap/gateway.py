@@ -324,7 +324,7 @@ class Gateway:
                 in_flight_max=settings.in_flight_max,
                 lease_s=settings.lease_s,
                 submit_timeout_s=settings.submit_timeout_s,
-                media_url=f"{settings.public_url}/media/",
+                media_url=rules.media_url(settings),
                 cap_rules=self._cap_rules,
                 departures=self._departures,
                 retry=retry,

@@ -135,12 +135,18 @@ def doubt_policy(settings: Settings) -> DoubtPolicy:
     )
 
 
+def media_url(settings: Settings) -> str:
+    """Return where hosted files are found, their names behind it; empty where none are."""
+    return f"{settings.public_url}/media/" if settings.public_url else ""
+
+
 def receipt_rules(settings: Settings) -> ReceiptRules:
     """Return what receipts mean, and how often a message is submitted anew."""
     backoff = RetryPolicy(first_s=settings.resend_wait_s, longest_s=3600.0)
     return ReceiptRules(
         resend=ResendPolicy(settings.resends_max, backoff),
         classes={code: FailureClass(kind) for code, kind in settings.receipt_classes.items()},
+        media_url=media_url(settings),
     )
 
 

@@ -31,6 +31,7 @@ def message_event(event_id: str, message: Message, attempt: Attempt | None = Non
         "reason": message.reason,
         "detail": message.detail,
         "attempt": attempt.number if attempt else None,
+        "channel": attempt.channel if attempt else None,
         "attempt_state": attempt.state if attempt else None,
         "provider_message_id": attempt.provider_message_id if attempt else None,
         "provider_code": attempt.provider_code if attempt else None,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wirephoto.domain.daily_cap import HELD
+from wirephoto.domain.fallback import fall_back, may_fall_back
 from wirephoto.domain.message import (
     TRANSITIONS,
     WITHDRAWN,
@@ -156,7 +157,13 @@ def contradicts(attempt: Attempt, receipt: Receipt) -> bool:
 
 
 def follow_receipt(
-    pair: Pair, receipt: Receipt, *, policy: ResendPolicy, jitter: float, now: datetime
+    pair: Pair,
+    receipt: Receipt,
+    *,
+    policy: ResendPolicy,
+    jitter: float,
+    now: datetime,
+    media_url: str = "",
 ) -> Message:
     """Return the message as it stands after a receipt for one of its attempts.
 
@@ -164,7 +171,8 @@ def follow_receipt(
     any attempt ends the message and withdraws a later attempt that has not left; if that one has
     left, `duplicate_possible` is set. `submitted` does the same while the message has not been
     taken otherwise. Other reports count only for the attempt that leads. One that was turned down
-    for a time is followed by another attempt, and is not yet the message's last word.
+    for a time is followed by another attempt, and is not yet the message's last word; nor is one
+    whose picture was refused where a text may follow, with links to `media_url`.
     """
     message, attempt = pair.message, pair.attempt
     if attempt.state is AttemptState.DELIVERED:
@@ -174,6 +182,8 @@ def follow_receipt(
     if attempt.state is AttemptState.SUBMITTED:
         return _submitted(message, attempt, now)
     if receipt.state in _REFUSALS:
+        if _needs_a_text(message, attempt, receipt, now):
+            return _as_a_text(message, attempt, media_url=media_url, now=now)
         return _turned_down(message, attempt, receipt, policy=policy, jitter=jitter, now=now)
     return message
 
@@ -183,6 +193,26 @@ def _submitted(message: Message, attempt: Attempt, now: datetime) -> Message:
         return message
     return message.move_to(
         MessageState.SUBMITTED, now, provider_message_id=attempt.provider_message_id
+    )
+
+
+def _needs_a_text(message: Message, attempt: Attempt, receipt: Receipt, now: datetime) -> bool:
+    refused = receipt.failure is not None and receipt.failure.picture_refused
+    # Only with the first such report: it may come again while the text waits already.
+    open_ = attempt.state in _TURNED_DOWN and _may_follow(message, _TURNED_DOWN[attempt.state])
+    return refused and open_ and may_fall_back(message, now)
+
+
+def _as_a_text(message: Message, attempt: Attempt, *, media_url: str, now: datetime) -> Message:
+    return fall_back(
+        message,
+        now,
+        reason=attempt.reason,
+        detail=attempt.detail,
+        media_url=media_url,
+        due_at=now,
+        resends=message.resends + 1,
+        provider_message_id=attempt.provider_message_id,
     )
 
 

@@ -58,10 +58,12 @@ def word(
     rules: MarketingRules,
     now: datetime,
     chars_max: int,
+    field_name: str = "text",
 ) -> tuple[str | None, bool] | Fault:
     """Return the text as it is sent, and whether it tells how to opt out by our doing.
 
-    `last_at` is when the recipient was last told by this brand.
+    `last_at` is when the recipient was last told by this brand; `field_name` is where the text
+    stands in the request.
     """
     if not rules.wording or not wording_due(category, last_at, now, every=rules.every):
         return text, False
@@ -70,7 +72,7 @@ def word(
     worded = with_wording(text, brand, language=rules.language, chars_max=chars_max)
     if worded is None:
         message = f"With the opt-out wording it has more than {chars_max} characters."
-        return Fault("text", "too_long", message)
+        return Fault(field_name, "too_long", message)
     return worded, True
 
 

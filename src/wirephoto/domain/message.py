@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from wirephoto.domain.channel import Channel
 from wirephoto.domain.media import Attachment, Media
 from wirephoto.errors import IllegalTransition
 
@@ -181,6 +182,10 @@ class Message:
     """When it would have left if it were no quiet hours; what follows is explained there too."""
     window_closes_at: datetime | None = None
     hours_digest: str | None = None
+    channel: Channel = Channel.MMS
+    """How its next attempt travels, or its latest did."""
+    fallback_text: str | None = None
+    """What is sent as SMS if its picture is refused for the phone or for its size."""
 
     def move_to(
         self,
@@ -258,6 +263,7 @@ class Attempt:
     """When to find out what became of it, where it is in doubt or its receipt is overdue."""
     checks: int = 0
     """How often the provider's records were asked."""
+    channel: Channel = Channel.MMS
 
     def move_to(self, state: AttemptState, now: datetime, **changes: Any) -> "Attempt":
         """Return the attempt in `state`; one whose outcome is in doubt is to be looked into."""
@@ -270,7 +276,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What one attempt asks of the provider.
+    """What one attempt asks of the provider; an SMS has no attachments.
 
     `client_ref` names the attempt in every receipt; `ttl_s` is how long the provider may try, in
     seconds.
@@ -282,3 +288,4 @@ class Submission:
     text: str | None
     media: tuple[Attachment, ...]
     ttl_s: int
+    channel: Channel = Channel.MMS

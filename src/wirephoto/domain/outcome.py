@@ -79,7 +79,9 @@ class Failure:
 
     `counts_against_sender` marks codes (spam, content) that pause a campaign when they pile up,
     `opted_out` the one that says the recipient sent STOP, `throttled` those that ask us to slow,
-    `daily_cap` the one that says nothing more goes to this carrier before midnight Pacific time.
+    `daily_cap` the one that says nothing more goes to this carrier before midnight Pacific time,
+    `picture_refused` those that say the phone takes no picture, or none of this size: it has not
+    arrived, and a text may.
     """
 
     code: str
@@ -90,6 +92,7 @@ class Failure:
     opted_out: bool = False
     throttled: bool = False
     daily_cap: bool = False
+    picture_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

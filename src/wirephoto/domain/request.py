@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from wirephoto.domain.address import Network
+from wirephoto.domain.channel import TEXT_CHARS_MAX, Channel
 from wirephoto.domain.media import Media, MediaKind, Profile
 from wirephoto.domain.message import Category, Priority
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
@@ -15,8 +16,6 @@ from wirephoto.domain.place import valid_state, valid_zone
 from wirephoto.domain.url import check_url
 from wirephoto.errors import Fault, RequestRefused
 
-TEXT_CHARS_MAX = 3000
-"""Longest caption that the provider takes (contract 1.4)."""
 MEDIA_MAX = 10
 """Attachments of one message; what other providers document (facts 4.1), ours does not say."""
 METADATA_PAIRS_MAX = 20
@@ -44,6 +43,18 @@ class MediaRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     still_allowed: bool = False
 
 
+class SmsFallback(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A text in the place of a picture."""
+
+    text: str
+
+
+class Fallback(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What is sent if the picture is refused for the recipient's phone or for its size."""
+
+    sms: SmsFallback
+
+
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A message to send."""
 
@@ -51,6 +62,7 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
     from_: str | None = msgspec.field(name="from", default=None)
     text: str | None = None
     media: list[MediaRequest] = []
+    fallback: Fallback | None = None
     category: Category | None = None
     priority: Literal["urgent", "normal", "bulk"] = "normal"
     ordered: bool = False
@@ -100,6 +112,7 @@ class Draft:
     reference: str | None
     recipient_zone: str | None = None
     recipient_state: str | None = None
+    fallback_text: str | None = None
 
 
 _PRIORITIES = {priority.name.lower(): priority for priority in Priority}
@@ -149,6 +162,7 @@ def check_request(
         reference=request.reference,
         recipient_zone=zone,
         recipient_state=state,
+        fallback_text=request.fallback.sms.text if request.fallback else None,
     )
 
 
@@ -191,14 +205,33 @@ def choose_sender(
 def _check_content(request: MessageRequest, faults: list[Fault]) -> None:
     if not request.text and not request.media:
         faults.append(Fault("media", "required", "Give a picture in `media`, or a `text`."))
+    channel = Channel.MMS if request.media else Channel.SMS
     if request.text:
-        if len(request.text) > TEXT_CHARS_MAX:
-            message = f"The text has more than {TEXT_CHARS_MAX} characters."
-            faults.append(Fault("text", "too_long", message))
-        _check_storable("text", request.text, faults)
+        _check_text("text", request.text, channel, faults)
+    _check_fallback(request, faults)
     if len(request.media) > MEDIA_MAX:
         message = f"A message has at most {MEDIA_MAX} attachments."
         faults.append(Fault("media", "too_many", message))
+
+
+def _check_text(field: str, text: str, channel: Channel, faults: list[Fault]) -> None:
+    chars_max = TEXT_CHARS_MAX[channel]
+    if len(text) > chars_max:
+        what = "The text of an SMS" if channel is Channel.SMS else "The text of a picture"
+        faults.append(Fault(field, "too_long", f"{what} has at most {chars_max} characters."))
+    _check_storable(field, text, faults)
+
+
+def _check_fallback(request: MessageRequest, faults: list[Fault]) -> None:
+    if request.fallback is None:
+        return
+    text = request.fallback.sms.text
+    if not request.media:
+        message = "A message without a picture is a text already: it has no other to fall back on."
+        faults.append(Fault("fallback", "conflict", message))
+    if not text.strip():
+        faults.append(Fault("fallback.sms.text", "required", "Say what the text shall be."))
+    _check_text("fallback.sms.text", text, Channel.SMS, faults)
 
 
 def _media(

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from wirephoto.domain.channel import Channel
+from wirephoto.domain.fallback import LINK_KEPT, is_hosted, text_of
 from wirephoto.domain.follow import Pair, time_to_live_s
 from wirephoto.domain.media import NAME_KEPT, Attachment, extension
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState, Submission
@@ -31,7 +33,7 @@ def begin(message: Message, *, now: datetime, ids: Ids, timeout_s: float, media_
     """Return the next attempt of a claimed message.
 
     It has `timeout_s` seconds from its slot on; hosted files are found at `media_url` and their
-    name.
+    name. A picture that goes on as a text has links to them in its words.
     """
     attempt = Attempt(
         id=ids.new("att", now),
@@ -43,16 +45,19 @@ def begin(message: Message, *, now: datetime, ids: Ids, timeout_s: float, media_
         slot_at=message.slot_at,
         started_at=now,
         deadline_at=(message.slot_at or now) + LATE_MAX + timedelta(seconds=timeout_s),
+        channel=message.channel,
     )
     ttl_s = time_to_live_s(message, now)
     names = _name_files(message, attempt, ids=ids, ttl_s=ttl_s)
+    is_text = message.channel is Channel.SMS
     submission = Submission(
         client_ref=attempt.client_ref,
         sender=message.sender,
         recipient=message.recipient,
-        text=message.text,
-        media=_attachments(message, names, media_url=media_url),
+        text=text_of(message, media_url, [name.name for name in names]),
+        media=() if is_text else _attachments(message, names, media_url=media_url),
         ttl_s=ttl_s,
+        channel=message.channel,
     )
     sending = message.move_to(MessageState.SENDING, now, attempts=attempt.number)
     shown = replace(attempt, request=request_shown(submission))
@@ -62,6 +67,8 @@ def begin(message: Message, *, now: datetime, ids: Ids, timeout_s: float, media_
 def _name_files(
     message: Message, attempt: Attempt, *, ids: Ids, ttl_s: int
 ) -> tuple[HostedName, ...]:
+    fetched_for = timedelta(seconds=ttl_s) + NAME_KEPT
+    kept_for = LINK_KEPT if message.channel is Channel.SMS else fetched_for
     return tuple(
         [
             HostedName(
@@ -72,10 +79,10 @@ def _name_files(
                 position=position,
                 file_id=media.prepared.file_id,
                 media_type=media.prepared.fitting.sent.media_type,
-                expires_at=attempt.deadline_at + timedelta(seconds=ttl_s) + NAME_KEPT,
+                expires_at=attempt.deadline_at + kept_for,
             )
             for position, media in enumerate(message.media)
-            if media.prepared
+            if media.prepared and is_hosted(message, media)
         ]
     )
 

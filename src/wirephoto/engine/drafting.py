@@ -6,6 +6,7 @@ from datetime import datetime
 
 from wirephoto.clock import Clock
 from wirephoto.domain.api_key import Scope
+from wirephoto.domain.channel import TEXT_CHARS_MAX, Channel, channel_of, slots_taken
 from wirephoto.domain.departure import (
     CAPPED,
     QUIET,
@@ -20,7 +21,6 @@ from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.opt_out import silencing
 from wirephoto.domain.pool import Candidate, choose
 from wirephoto.domain.request import (
-    TEXT_CHARS_MAX,
     Draft,
     MessageRequest,
     RequestRules,
@@ -185,19 +185,50 @@ class Drafting:
         )
         if isinstance(allowed_by, Fault):
             raise RequestRefused([allowed_by])
+        channel = channel_of(draft.media)
+        text, is_worded = self._worded(
+            context, draft, sender, field="text", text=draft.text, channel=channel
+        )
+        fallback = draft.fallback_text
+        if fallback is not None:
+            fallback, _ = self._worded(
+                context,
+                draft,
+                sender,
+                field="fallback.sms.text",
+                text=fallback,
+                channel=Channel.SMS,
+            )
+        return replace(draft, text=text, fallback_text=fallback), allowed_by, is_worded
+
+    def _worded(
+        self,
+        context: Context,
+        draft: Draft,
+        sender: Sender,
+        *,
+        field: str,
+        text: str | None,
+        channel: Channel,
+    ) -> tuple[str | None, bool]:
+        """Return a text of a draft as it is sent, and whether it tells how to opt out.
+
+        Raises:
+            RequestRefused: the wording that it needs has no room.
+        """
         worded = word(
-            draft.text,
+            text,
             sender.brand,
-            context.known.worded.get(whom),
+            context.known.worded.get((sender.brand_id, draft.recipient)),
             category=draft.category,
-            rules=rules,
-            now=now,
-            chars_max=TEXT_CHARS_MAX,
+            rules=self._marketing,
+            now=context.now,
+            chars_max=TEXT_CHARS_MAX[channel],
+            field_name=field,
         )
         if isinstance(worded, Fault):
             raise RequestRefused([worded])
-        text, is_worded = worded
-        return replace(draft, text=text), allowed_by, is_worded
+        return worded
 
     async def sender_of(self, caller: Caller, wanted: str | None) -> Sender:
         """Return the caller's sender that a message with this `from` would leave from.
@@ -243,6 +274,7 @@ class Drafting:
         prepared = not draft.media or not self._media_is_prepared
         departure = self._departure(draft, person)
         due_at = departure.due_at
+        channel = channel_of(draft.media)
         return Message(
             id=self._ids.new("msg", now),
             tenant_id=caller.tenant_id,
@@ -252,6 +284,9 @@ class Drafting:
             recipient=draft.recipient,
             text=draft.text,
             media=draft.media,
+            channel=channel,
+            weight=slots_taken(channel, draft.text),
+            fallback_text=draft.fallback_text,
             category=draft.category,
             priority=draft.priority,
             ordered=draft.ordered,

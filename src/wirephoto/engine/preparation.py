@@ -7,6 +7,7 @@ from typing import Protocol
 
 from wirephoto.clock import Clock
 from wirephoto.domain.event import message_event
+from wirephoto.domain.fallback import TOO_LARGE, fall_back, may_fall_back
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Message, MessageState
 from wirephoto.domain.retry import RetryPolicy, retry_at
@@ -49,7 +50,10 @@ class Prepare(Protocol):
 
 
 class Preparation:
-    """Takes messages from `preparing` to `queued`, or to `failed` with the reason."""
+    """Takes messages from `preparing` to `queued`, or to `failed` with the reason.
+
+    What is too large is queued as a text, where the customer has given one.
+    """
 
     name = "preparation"
 
@@ -149,9 +153,12 @@ class Preparation:
         _log.info(LogEvent.MEDIA_REFUSED, message_id=message.id, reason=refused.reason)
         tries = message.tries + 1
         if not refused.retryable or tries >= self._retry.tries_max:
-            failed = message.move_to(MessageState.FAILED, now, **why)
-            event = message_event(self._ids.new("evt", now), failed)
-            await self._commits.run(record_transitions, Transition(failed, event=event))
+            if refused.reason in TOO_LARGE and may_fall_back(message, now):
+                moved = fall_back(message, now, tries=0, **why)
+            else:
+                moved = message.move_to(MessageState.FAILED, now, **why)
+            event = message_event(self._ids.new("evt", now), moved)
+            await self._commits.run(record_transitions, Transition(moved, event=event))
             return
         again_at = retry_at(
             self._retry, tries=tries, jitter=self._random.random(), now=now, retry_after_s=None

@@ -21,12 +21,13 @@ class ReceiptRules:
     """How often a message is submitted anew, and which codes mean something else here.
 
     `classes` puts the operator's judgement of a code in the place of ours; `complaints` says how
-    many of carriers pause a campaign.
+    many of carriers pause a campaign. `media_url` is where hosted files are found.
     """
 
     resend: ResendPolicy = field(default_factory=ResendPolicy)
     classes: Mapping[str, FailureClass] = field(default_factory=dict)
     complaints: ComplaintLimit = field(default_factory=ComplaintLimit)
+    media_url: str = ""
 
 
 class Complaints:
@@ -97,5 +98,6 @@ class Receipts:
             policy=self._rules.resend,
             jitter=self._random.random(),
             now=now,
+            media_url=self._rules.media_url,
         )
         return transition_between(pair, Pair(message, attempt), ids=self._ids, now=now)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from wirephoto.domain.channel import Channel, slots_taken
 from wirephoto.domain.consent import (
     Consent,
     ConsentClass,
@@ -320,6 +321,8 @@ class Replies:
             recipient=message.sender,
             text=answer.text,
             media=(),
+            channel=Channel.SMS,
+            weight=slots_taken(Channel.SMS, answer.text),
             category=Category.CONVERSATIONAL,
             priority=Priority.URGENT,
             state=MessageState.QUEUED,

@@ -11,6 +11,7 @@ from wirephoto.simulator.ledger import Accepted, Ledger, Standing
 from wirephoto.simulator.postbox import Postbox
 from wirephoto.simulator.problems import problem_type
 from wirephoto.simulator.recipients import ERROR_TEXTS, Behaviour, Ending
+from wirephoto.simulator.segments import count_segments
 from wirephoto.simulator.settings import SimulatorSettings, new_uuid, seeded_source
 from wirephoto.simulator.switches import ErrorTitle, SwitchBoard, Switches
 
@@ -129,7 +130,7 @@ class Carrier:
         if report.status == SUBMITTED:
             body["usage"] = {"currency": "EUR", "price": self._settings.price_eur}
             if message.body["channel"] == "sms":
-                body["sms"] = {"count_total": "1"}
+                body["sms"] = {"count_total": str(_parts(message.body))}
         elif self._settings.network_code is not None and report.status == Ending.DELIVERED:
             body["destination"] = {"network_code": self._settings.network_code}
         return body
@@ -143,3 +144,8 @@ class Carrier:
             "instance": new_uuid(self._ids),
         }
         return {"error": error} if switches.error_title is ErrorTitle.NESTED else error
+
+
+def _parts(sms: dict[str, Any]) -> int:
+    options: dict[str, Any] = sms.get("sms") or {}
+    return count_segments(sms["text"], options.get("encoding_type", "auto"))

@@ -18,7 +18,7 @@ from wirephoto.simulator.problems import (
     OPERATION_NOT_SUPPORTED,
     UNAUTHORIZED,
 )
-from wirephoto.simulator.recipients import PLAIN, Behaviour, Moods, behaviour_of
+from wirephoto.simulator.recipients import PLAIN, Behaviour, Moods, behaviour_of, of_text
 from wirephoto.simulator.settings import SimulatorSettings, new_uuid, seeded_source
 from wirephoto.simulator.switches import HttpFault, SwitchBoard
 from wirephoto.simulator.validation import check_message
@@ -64,6 +64,8 @@ class MessageRoutes:
         if problem := check_message(body, self._settings.senders):
             return self._gate.refuse(problem)
         behaviour = self._moods.next_behaviour(body["to"])
+        if body["channel"] == "sms":
+            behaviour = of_text(behaviour)
         message = Accepted(new_uuid(self._ids), self._clock.now(), body, caller.application_id)
         if fault := behaviour.fault or chance:
             return await self._fail(request, fault, message=message, behaviour=behaviour)

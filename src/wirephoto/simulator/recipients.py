@@ -49,6 +49,7 @@ Every number that is not in the table, and every other number at all, is simply 
     73   rejected 1030: internal platform error (temporary)
     75   rejected 1180 once, then delivered
 
+What is wrong with pictures alone (55, 59, 60, 61) spares texts: an SMS there is delivered.
 What happens once is counted per number: every other message to it is affected. Codes and their
 meaning: contract 3; the receipts' order: contract 2.2.
 """
@@ -126,6 +127,9 @@ ERROR_TEXTS = MappingProxyType(
 
 _CARRIER_CODES = frozenset({1180, 1210, 1230, 1282, 1300, 1310, 1330, 1360, 1460})
 """Codes that come from the carrier, so after `submitted`; the others are the platform's."""
+
+_PICTURE_CODES = frozenset({1310, 1380, 1381, 1382})
+"""Codes that say something of pictures alone."""
 
 
 def _course(digits: str, summary: str, ending: Ending = Ending.DELIVERED) -> Behaviour:
@@ -234,6 +238,11 @@ def behaviour_of(number: str) -> Behaviour:
     if len(number) != _NUMBER_DIGITS or number[0] != "1" or number[4:9] != "55501":
         return PLAIN
     return _BY_DIGITS.get(number[9:], PLAIN)
+
+
+def of_text(behaviour: Behaviour) -> Behaviour:
+    """Return what becomes of an SMS where this would become of a picture."""
+    return PLAIN if behaviour.code in _PICTURE_CODES else behaviour
 
 
 class Moods:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, exists, not_, or_, select, tuple_, update
 
+from wirephoto.domain.channel import Channel
 from wirephoto.storage.database import Transaction
 from wirephoto.storage.media import StoredFile, plan_deletions
-from wirephoto.storage.schema import messages
+from wirephoto.storage.schema import attempts, messages
 from wirephoto.storage.schema_media import (
     files,
     media,
@@ -26,9 +27,10 @@ async def release_needs(
 ) -> int:
     """Look at up to `limit` needs that are due; return how many.
 
-    Those of messages that were final before `final_before` end, and their names with them. So do
-    those of messages that were too old to be sent by then; their names live on for their time. The
-    others are looked at again at `look_at`.
+    Those of messages that were final before `final_before` end, and their names with them, but for
+    those that stand in a text: people open them later. So do those of messages that were too old
+    to be sent by then; their names live on for their time. The others are looked at again at
+    `look_at`.
     """
     due = await tx.execute(
         select(message_media, messages.c.final_at, messages.c.expires_at.label("message_expires"))
@@ -45,12 +47,23 @@ async def release_needs(
     if ended:
         of_ended = key.in_([(row.message_id, row.position) for row in ended])
         await tx.execute(delete(message_media).where(of_ended))
-        await tx.execute(delete(media_names).where(media_names.c.message_id.in_(final)))
+        await tx.execute(
+            delete(media_names).where(media_names.c.message_id.in_(final), not_(_in_a_text()))
+        )
         await _look_now(tx, [row.file_id for row in ended], now)
     if going_on:
         of_others = key.in_([(row.message_id, row.position) for row in going_on])
         await tx.execute(update(message_media).where(of_others).values(look_at=look_at))
     return len(rows)
+
+
+def _in_a_text() -> ColumnElement[bool]:
+    """Return the condition that a name is a link in a text message."""
+    return exists().where(
+        attempts.c.message_id == media_names.c.message_id,
+        attempts.c.number == media_names.c.attempt,
+        attempts.c.channel == Channel.SMS.value,
+    )
 
 
 @across_tenants("what nobody needs is swept for all tenants")

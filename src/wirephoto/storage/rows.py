@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Row
 
+from wirephoto.domain.channel import Channel
 from wirephoto.domain.event import Event
 from wirephoto.domain.media import Media, MediaKind, Profile
 from wirephoto.domain.message import (
@@ -40,6 +41,8 @@ MOVED = (
     "submitted_at",
     "final_at",
     "resends",
+    "channel",
+    "weight",
 )
 """What a move may change of a message."""
 PREPARED = (*MOVED, "media")
@@ -148,6 +151,7 @@ def read_message(row: Row[Any]) -> Message:
     fields["priority"] = Priority(fields["priority"])
     fields["state"] = MessageState(fields["state"])
     fields["metadata"] = fields["metadata"] or {}
+    fields["channel"] = Channel(fields["channel"])
     return Message(**fields)
 
 
@@ -155,6 +159,7 @@ def read_attempt(row: Row[Any]) -> Attempt:
     """Return the attempt of a row of `ATTEMPT_COLUMNS`."""
     fields = dict(zip(ATTEMPT_COLUMNS, row, strict=True))
     fields["state"] = AttemptState(fields["state"])
+    fields["channel"] = Channel(fields["channel"])
     return Attempt(**fields)
 
 

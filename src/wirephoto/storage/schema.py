@@ -187,6 +187,8 @@ messages = Table(
     Column("recipient_state", String(2)),
     Column("held_from", Instant),  # when it would have left if it were no quiet hours
     Column("hours_digest", Text),  # of the rules that `window_closes_at` follows from
+    Column("channel", Text, nullable=False, server_default=text("'mms'")),
+    Column("fallback_text", Text),  # what is sent as SMS if its picture is refused
     Index(None, "tenant_id", "recipient", "id"),
 )
 
@@ -269,6 +271,7 @@ attempts = Table(
     Column("answer", Text),  # what was answered, trimmed and masked
     Column("check_at", Instant),  # when to find out what became of it
     Column("checks", SmallInteger, nullable=False, server_default=text("0")),
+    Column("channel", Text, nullable=False, server_default=text("'mms'")),
     UniqueConstraint("message_id", "number"),
 )
 Index(

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from wirephoto.domain.channel import Channel
 from wirephoto.domain.media import Attachment
 from wirephoto.domain.message import Submission
 from wirephoto.domain.outcome import (
@@ -26,8 +28,10 @@ from wirephoto.errors import WirephotoError
 from wirephoto.telemetry import mask_phone, redact_text
 from wirephoto.vonage import codes, loose
 
-TTL_S_MIN, TTL_S_MAX = 300, 259_200
-"""What the provider takes as a message's time to live (contract 1.4)."""
+TTL_S: Mapping[Channel, tuple[int, int]] = MappingProxyType(
+    {Channel.MMS: (300, 259_200), Channel.SMS: (20, 604_800)}
+)
+"""The least and the most that the provider takes as time to live (contract 1.4 and 1.5)."""
 RETRY_AFTER_S_MAX = 3600
 """A longer wish is taken for a mistake: the provider mixes its units (contract 1.8)."""
 _DIGITS = re.compile(r"\+?([0-9]{3,15})")
@@ -50,12 +54,13 @@ class WireError(WirephotoError):
 
 
 def request_body(submission: Submission) -> bytes:
-    """Return the JSON of one submission (contract 1.3 and 1.4): compact, in UTF-8.
+    """Return the JSON of one submission (contract 1.3 to 1.5): compact, in UTF-8.
 
-    The submission has a text or an attachment at least. Its `ttl_s` is brought into the
-    provider's range.
+    The submission has a text or an attachment at least, and an SMS a text alone. Its `ttl_s` is
+    brought into the provider's range.
     """
     assert submission.text or submission.media, "nothing to send"
+    assert submission.channel is Channel.MMS or not submission.media, "an SMS is a text"
     return msgspec.json.encode(_request(submission))
 
 
@@ -80,11 +85,12 @@ def _url_shown(url: str) -> str:
 
 
 def _request(submission: Submission) -> dict[str, Any]:
+    ttl_s_min, ttl_s_max = TTL_S[submission.channel]
     return {
         "to": submission.recipient.removeprefix("+"),
         "from": submission.sender.removeprefix("+"),
-        "channel": "mms",
-        "ttl": min(max(submission.ttl_s, TTL_S_MIN), TTL_S_MAX),
+        "channel": submission.channel.value,
+        "ttl": min(max(submission.ttl_s, ttl_s_min), ttl_s_max),
         "client_ref": submission.client_ref,
         "webhook_version": "v1",
         **_payload(submission.text, submission.media),
