@@ -1,4 +1,4 @@
-"""Make the media of accepted messages ready before they are queued."""
+"""Make accepted messages ready before they are queued: their recipients and their media."""
 
 import asyncio
 from datetime import timedelta
@@ -9,6 +9,7 @@ from wirephoto.clock import Clock
 from wirephoto.domain.event import message_event
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.number_facts import Unreachable
 from wirephoto.domain.retry import RetryPolicy, retry_at
 from wirephoto.engine.library import LOOK_AFTER
 from wirephoto.errors import MediaRefused, StorageUnavailable, StoreUnavailable
@@ -48,6 +49,14 @@ class Prepare(Protocol):
         ...
 
 
+class Screen(Protocol):
+    """Finds out whether a message can arrive at all."""
+
+    async def __call__(self, message: Message) -> Unreachable | None:
+        """Return why it cannot, if that is known."""
+        ...
+
+
 class Preparation:
     """Takes messages from `preparing` to `queued`, or to `failed` with the reason."""
 
@@ -63,11 +72,13 @@ class Preparation:
         ids: Ids,
         random: Random,
         retry: RetryPolicy,
+        screen: Screen | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._database = database
         self._commits = commits
         self._prepare_media = prepare
+        self._screen = screen
         self._clock = clock
         self._ids = ids
         self._random = random
@@ -117,8 +128,12 @@ class Preparation:
 
     async def _prepare(self, message: Message) -> None:
         """Record what became of one message; the result is dropped if it has moved meanwhile."""
+        if self._screen and (unreachable := await self._screen(message)):
+            _log.info(LogEvent.NUMBER_REFUSED, message_id=message.id, reason=unreachable.reason)
+            await self._fail(message, unreachable.reason, unreachable.message)
+            return
         try:
-            media = await self._made_ready(message)
+            media = await self._made_ready(message) if message.media else ()
         except MediaRefused as refused:
             await self._record_refusal(message, refused)
             return
@@ -145,19 +160,23 @@ class Preparation:
 
     async def _record_refusal(self, message: Message, refused: MediaRefused) -> None:
         now = self._clock.now()
-        why = {"reason": refused.reason, "detail": str(refused)}
         _log.info(LogEvent.MEDIA_REFUSED, message_id=message.id, reason=refused.reason)
         tries = message.tries + 1
         if not refused.retryable or tries >= self._retry.tries_max:
-            failed = message.move_to(MessageState.FAILED, now, **why)
-            event = message_event(self._ids.new("evt", now), failed)
-            await self._commits.run(record_transitions, Transition(failed, event=event))
+            await self._fail(message, refused.reason, str(refused))
             return
         again_at = retry_at(
             self._retry, tries=tries, jitter=self._random.random(), now=now, retry_after_s=None
         )
+        why = {"reason": refused.reason, "detail": str(refused)}
         waiting = message.touched(now, lease_until=again_at, tries=tries, **why)
         await self._commits.run(record_transitions, Transition(waiting))
+
+    async def _fail(self, message: Message, reason: str, detail: str) -> None:
+        now = self._clock.now()
+        failed = message.move_to(MessageState.FAILED, now, reason=reason, detail=detail)
+        event = message_event(self._ids.new("evt", now), failed)
+        await self._commits.run(record_transitions, Transition(failed, event=event))
 
 
 def _needs(message: Message) -> tuple[Need, ...]:
