@@ -227,7 +227,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "MessageState": {
             OWN: (
-                "`preparing`: its number or media is being checked; `queued`: it waits for its turn; "
+                "`preparing`: it is being looked at; `queued`: it waits for its turn; "
                 "`claimed`: about to leave; `sending`: on the wire; `unconfirmed`: it may have "
                 "left, nobody knows, and it is not sent again on its own; `submitted`: the "
                 "provider took it; `delivered`, `read`, `undeliverable`, `rejected`: the "

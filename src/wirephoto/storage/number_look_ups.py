@@ -13,8 +13,7 @@ from wirephoto.storage.schema import accounts
 from wirephoto.storage.schema_numbers import look_up_days, number_look_ups
 from wirephoto.storage.tenancy import across_tenants
 
-_rows = number_look_ups.c
-_KEY = (_rows.tenant_id, _rows.number)
+_KEY = (number_look_ups.c.tenant_id, number_look_ups.c.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,11 @@ async def find_number_facts(
     tx: Transaction, tenant_id: str, number: str, *, now: datetime
 ) -> NumberFacts | None:
     """Return what a look-up told of a number, if that still stands."""
-    query = select(_rows.kind, _rows.network_code).where(
-        _rows.tenant_id == tenant_id,
-        _rows.number == number,
-        _rows.kind.is_not(None),
-        _rows.good_until > now,
+    query = select(number_look_ups.c.kind, number_look_ups.c.network_code).where(
+        number_look_ups.c.tenant_id == tenant_id,
+        number_look_ups.c.number == number,
+        number_look_ups.c.kind.is_not(None),
+        number_look_ups.c.good_until > now,
     )
     row = (await tx.execute(query)).one_or_none()
     return NumberFacts(NumberKind(row.kind), row.network_code) if row else None
@@ -58,8 +57,8 @@ async def claim_number(tx: Transaction, claim: NumberClaim) -> bool:
                 "asked_at": fresh.excluded.asked_at,
                 "good_until": fresh.excluded.good_until,
             },
-            where=_rows.good_until <= claim.asked_at,
-        ).returning(_rows.number)
+            where=number_look_ups.c.good_until <= claim.asked_at,
+        ).returning(number_look_ups.c.number)
     )
     return claimed.one_or_none() is not None
 
@@ -90,9 +89,9 @@ async def store_number_facts(
     await tx.execute(
         update(number_look_ups)
         .where(
-            _rows.tenant_id == claim.tenant_id,
-            _rows.number == claim.number,
-            _rows.asked_at == claim.asked_at,
+            number_look_ups.c.tenant_id == claim.tenant_id,
+            number_look_ups.c.number == claim.number,
+            number_look_ups.c.asked_at == claim.asked_at,
         )
         .values(kind=facts.kind.value, network_code=facts.network_code, good_until=good_until)
     )
@@ -101,7 +100,7 @@ async def store_number_facts(
 @across_tenants("age is the same for all tenants")
 async def delete_look_ups(tx: Transaction, *, before: datetime, limit: int) -> int:
     """Forget up to `limit` answers that stood until `before` at most; return how many."""
-    old = select(*_KEY).where(_rows.good_until < before).limit(limit).subquery()
+    old = select(*_KEY).where(number_look_ups.c.good_until < before).limit(limit).subquery()
     deleted = await tx.execute(
         delete(number_look_ups).where(tuple_(*_KEY).in_(select(old.c.tenant_id, old.c.number)))
     )
