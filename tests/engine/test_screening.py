@@ -179,6 +179,15 @@ async def test_while_the_provider_is_away_messages_go_on_unasked(stage, look_up,
     assert (await screening(await stored(stage))).reason == "not_mobile"
 
 
+async def test_a_provider_that_says_nothing_holds_nobody_up_for_long(stage, look_up, monkeypatch):
+    """Whatever its client does: the message has a time to leave."""
+    monkeypatch.setattr("wirephoto.engine.screening.PATIENCE_S", 0.05)
+    look_up.open.clear()
+
+    assert await make_screening(stage, look_up)(await stored(stage)) is None
+    assert look_up.asked == [RECIPIENT]
+
+
 async def test_a_day_s_bound_lets_the_rest_go_on_unasked_until_the_next(stage, look_up):
     """What may be spent is the operator's to say, and a stopped campaign costs more."""
     screening = make_screening(stage, look_up, day_max=1)

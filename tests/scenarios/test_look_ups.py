@@ -26,9 +26,15 @@ def asked(world: World) -> int:
     return world.simulator.ledger.answers[200]
 
 
-async def test_landlines_fail_and_phones_get_their_pictures(credentials, database_url):
-    """The picture to the landline is neither paid for nor fetched."""
-    async with running_world(credentials, database_url, **SETTINGS) as world:
+@pytest.mark.parametrize("mode", ["check", "convert", "passthrough"])
+async def test_landlines_fail_and_phones_get_their_pictures(
+    mode, credentials, database_url, tmp_path
+):
+    """Whatever is done to media, and also where there is none."""
+    settings = SETTINGS | {"media": mode}
+    if mode == "convert":
+        settings["media_store"] = str(tmp_path / "media")
+    async with running_world(credentials, database_url, **settings) as world:
         landline = await world.send(to=LANDLINE)
         ported = await world.send(to=PORTED, media=None)
         picture = await world.send()

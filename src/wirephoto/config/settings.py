@@ -118,7 +118,8 @@ class Settings(ComplianceSettings):
     unknown_networks: Literal["counted", "free"] = setting(
         "WIREPHOTO_UNKNOWN_NETWORKS",
         "counted",
-        "Whether phones count against it of which no receipt and no look-up has told the network yet",
+        "Whether phones count against it of which neither a receipt nor a look-up has told the"
+        " network yet",
     )
     account_rate: float = setting(
         "WIREPHOTO_ACCOUNT_RATE",

@@ -107,12 +107,12 @@ class Screening:
             if known := await self._known(message):
                 return known
             async with self._turns:
-                if self._clock.monotonic() < self._resumes_at:
+                if self._is_resting():
                     return None
                 if claim := await self._claimed(message):
                     return await self._asked(message, claim)
-                if self._clock.monotonic() < self._resumes_at:
-                    return None
+            if self._is_resting():  # since now: the day's look-ups are spent
+                return None
             await self._clock.sleep(POLL_S)
         return None
 
@@ -166,6 +166,9 @@ class Screening:
             if facts.network_code:
                 await learn_networks(tx, [(message, facts.network_code)])
         return facts
+
+    def _is_resting(self) -> bool:
+        return self._clock.monotonic() < self._resumes_at
 
     def _rest(self, seconds: float) -> None:
         self._resumes_at = max(self._resumes_at, self._clock.monotonic() + seconds)
