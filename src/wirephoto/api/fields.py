@@ -21,7 +21,7 @@ _MESSAGE_REQUEST = {
     "metadata": "Your own labels: keys of 1 to 40 characters, values of up to 500.",
     "reference": "Your own name for the message; it need not be unique.",
     "media_profile": "`fast` keeps all attachments together small, where time matters.",
-    "preflight": "Answer only when it is ready to be queued (202) or refused (422), or after a wait.",
+    "preflight": "Answer only when it may be queued (202) or is refused (422), or after a wait.",
 }
 
 FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
