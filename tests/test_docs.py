@@ -16,8 +16,11 @@ from wirephoto.api.problems import CODES
 from wirephoto.config import ALL_ROLES, VARIABLES, Role, Settings
 from wirephoto.domain.event import EVENT_TYPES
 from wirephoto.domain.message import MessageState
+from wirephoto.domain.number_facts import REASONS, REFUSABLE
 from wirephoto.domain.outcome import FailureClass
+from wirephoto.domain.phone import RefusalReason
 from wirephoto.simulator.control import ControlRoutes
+from wirephoto.simulator.insights import MAGIC_NUMBERS
 from wirephoto.simulator.ledger import Ledger
 from wirephoto.simulator.recipients import MAGIC_RECIPIENTS
 from wirephoto.simulator.switches import HttpFault, SwitchBoard, Switches
@@ -127,6 +130,23 @@ def test_the_table_of_magic_recipients_is_what_the_simulator_does() -> None:
     ]
 
     assert _table("simulator.md", "Magic recipients")[2:] == rows
+
+
+def test_the_table_of_magic_numbers_is_what_look_ups_tell() -> None:
+    """Tests of other people's code are written from it, too."""
+    rows = [
+        f"| `{each.digits}` | `+121255501{each.digits}` | {each.summary} |"
+        for each in MAGIC_NUMBERS
+    ]
+
+    assert _table("simulator.md", "Look-ups of numbers")[2:] == rows
+
+
+def test_every_reason_of_a_number_is_explained() -> None:
+    """Whoever is refused looks it up."""
+    assert _first_column("numbers.md", "At acceptance") == set(RefusalReason)
+    assert _first_column("numbers.md", "Looked up") == REASONS
+    assert all(f"`{kind}`" in (DOCS / "numbers.md").read_text() for kind in REFUSABLE)
 
 
 def test_the_switches_of_the_simulator_are_listed_with_their_defaults() -> None:

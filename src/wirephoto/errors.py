@@ -12,6 +12,7 @@ WirephotoError
 ├── WebhookUnverified     a webhook that is not provably the provider's
 ├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
 ├── AccountUnavailable    the provider does not tell what the account has
+├── LookUpUnavailable     the provider does not tell what a number is
 └── StorageError
     ├── SchemaMismatch    the database and this code do not fit together
     ├── StorageUnavailable  the database cannot be reached now: try again
@@ -162,6 +163,23 @@ class AccountUnavailable(WirephotoError):
         super().__init__(f"the provider does not tell the account's {asked}: {explained}")
         self.asked = asked
         self.reason = reason
+
+
+class LookUpUnavailable(WirephotoError):
+    """The provider does not tell what a number is: nothing is known of it.
+
+    `reason` is `unauthorized` or `forbidden` (the account may not ask, until somebody changes
+    that), `refused` (the question), `rate_limited`, `unreachable` or `unreadable` (the answer).
+    `retry_after_s` is the provider's wish; `detail` is for people.
+    """
+
+    def __init__(
+        self, reason: str, retry_after_s: float | None = None, *, detail: str = ""
+    ) -> None:
+        explained = f"{reason} ({detail})" if detail else reason
+        super().__init__(f"the provider does not tell what a number is: {explained}")
+        self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class StorageError(WirephotoError):

@@ -80,6 +80,9 @@ class LogEvent(StrEnum):
     INBOUND_FILE_STORED = "inbound_file_stored"
     INBOUND_FILE_DELAYED = "inbound_file_delayed"
     INBOUND_FILE_GONE = "inbound_file_gone"
+    LOOK_UP_UNAVAILABLE = "look_up_unavailable"
+    LOOK_UPS_SPENT = "look_ups_spent"
+    NUMBER_REFUSED = "number_refused"
     RECORDS_DOUBLED = "records_doubled"
 
 

@@ -9,6 +9,7 @@ from tests.api.application import add_sender, client_of, make_app
 from tests.engine.stage import Halves, eventually
 from tests.factories import make_ids, send_request
 from wirephoto.api.services import services_of
+from wirephoto.domain.number_facts import Unreachable
 from wirephoto.domain.retry import RetryPolicy
 from wirephoto.engine.preparation import Preparation
 from wirephoto.errors import MediaRefused
@@ -21,11 +22,15 @@ class Pipeline:
 
     def __init__(self):
         self.refusal = None
+        self.unreachable = None
 
     async def __call__(self, message):
         if self.refusal:
             raise self.refusal
         return message.media
+
+    async def screen(self, _message):
+        return self.unreachable
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ async def preflight(database, clock, pipeline):
         database=database,
         commits=services_of(app).commits,
         prepare=pipeline,
+        screen=pipeline.screen,
         clock=clock,
         ids=make_ids(5),
         random=Halves(),
@@ -85,6 +91,18 @@ async def test_media_that_cannot_is_refused_with_the_remedy(preflight, pipeline)
     problem = answer.json()
     assert (problem["code"], problem["errors"][0]["code"]) == ("media_refused", "not_an_image")
     assert problem["detail"] == "Give the address of the file itself."
+
+
+async def test_a_number_that_cannot_receive_is_refused_as_a_number(preflight, pipeline):
+    """The picture is fine: who is told to change it looks in the wrong place."""
+    pipeline.unreachable = Unreachable("not_mobile", "This is a landline.")
+
+    answer = await preflight()
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert answer.json()["errors"] == [
+        {"field": "to", "code": "not_mobile", "message": "This is a landline."}
+    ]
 
 
 @pytest.mark.parametrize("refused", [False, True])

@@ -213,6 +213,22 @@ def test_a_malformed_env_file_gets_one_line_per_fault(faults_of: FaultsOf, env_f
     assert faults == [f"{env_file} line {line}: is not NAME=value" for line in (2, 4, 5, 6, 7)]
 
 
+def test_looking_numbers_up_needs_who_is_known_to_the_provider(
+    load: Load, faults_of: FaultsOf
+) -> None:
+    """Found at the start of the process that prepares messages, not at the first number."""
+    alone = {"look_up": "on", "secret": "x" * 40}
+
+    faults = faults_of(alone, roles=frozenset({Role.MEDIA}))
+
+    assert faults == [
+        "VONAGE_APPLICATION_ID: is missing; WIREPHOTO_LOOK_UP needs it",
+        "VONAGE_PRIVATE_KEY_PATH: is missing; WIREPHOTO_LOOK_UP needs it",
+    ]
+    assert load(alone, roles=frozenset({Role.API})).look_up == "on"
+    assert load().look_up_refuses == ("landline", "invalid")
+
+
 def test_an_env_file_that_was_asked_for_must_be_there(
     faults_of: FaultsOf,
     env_file: Path,

@@ -15,7 +15,7 @@ from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.departure import DepartureRules
 from wirephoto.domain.frequency import parse_caps
 from wirephoto.domain.marketing import MarketingRules
-from wirephoto.domain.message import Category
+from wirephoto.domain.message import Category, MessageState
 from wirephoto.domain.quiet_hours import QuietHours, parse_policy
 from wirephoto.domain.quiet_rules import standard_rules
 from wirephoto.domain.request import MessageRequest, RequestRules
@@ -40,7 +40,9 @@ def clock():
     return VirtualClock(NIGHT)
 
 
-def make_drafting(stage: Stage, policy: str = "federal", caps: str | None = None) -> Drafting:
+def make_drafting(
+    stage: Stage, policy: str = "federal", caps: str | None = None, *, screened: bool = False
+) -> Drafting:
     hours = QuietHours(parse_policy(policy), standard_rules())
     return Drafting(
         database=stage.database,
@@ -57,6 +59,7 @@ def make_drafting(stage: Stage, policy: str = "federal", caps: str | None = None
         ),
         marketing=MarketingRules(consent=ConsentPolicy(WithoutConsent.ALLOW), wording=False),
         media_is_prepared=True,
+        numbers_are_screened=screened,
         departures=DepartureRules(hours, parse_caps(caps) if caps else {}),
     )
 
@@ -224,3 +227,13 @@ async def test_what_waits_before_it_may_push_it_into_the_next_day(stage):
 
     assert message.due_at == MORNING
     assert message.expected_at == MORNING + timedelta(days=1)
+
+
+async def test_numbers_are_looked_at_before_a_text_is_queued(stage):
+    """At once, also for one that leaves in the morning: its sender hears early that it fails."""
+    message = await drafted(make_drafting(stage, screened=True))
+    unscreened = await drafted(make_drafting(stage))
+
+    assert (message.state, message.lease_until) == (MessageState.PREPARING, NIGHT)
+    assert (message.due_at, message.hold_reason) == (MORNING, "quiet_hours")
+    assert (unscreened.state, unscreened.lease_until) == (MessageState.QUEUED, None)

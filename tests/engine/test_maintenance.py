@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from tests.engine.stage import Stage, logged
-from tests.factories import NOW, make_attempt, make_message
+from tests.factories import NOW, RECIPIENT, make_attempt, make_message
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
 from wirephoto.engine.maintenance import (
     DEADLINE_MARGIN,
@@ -17,7 +19,9 @@ from wirephoto.engine.maintenance import (
     Rescuer,
 )
 from wirephoto.storage.acceptance import Acceptance, KeyedRequest, accept
+from wirephoto.storage.number_look_ups import NumberClaim, claim_number
 from wirephoto.storage.schema import DEFAULT_TENANT, idempotency_keys
+from wirephoto.storage.schema_numbers import number_look_ups
 
 DEADLINE = NOW + timedelta(seconds=30)
 
@@ -155,6 +159,25 @@ async def test_keys_are_forgotten_after_their_time(stage):
     await stage.advance(120.0)
     await pruner.turn()
     assert await stage.count(idempotency_keys) == 1
+
+
+async def test_what_was_told_of_numbers_is_forgotten_when_it_no_longer_stands(stage):
+    """Numbers of people are not kept for nothing."""
+    claim = NumberClaim(DEFAULT_TENANT, RECIPIENT, NOW, NOW + timedelta(seconds=10))
+    async with stage.database.transaction() as tx:
+        await claim_number(tx, claim)
+    pruner = Pruner(stage.database, stage.clock, keys_keep=timedelta(hours=24))
+
+    await pruner.turn()
+    assert [row.number for row in await _look_ups(stage)] == [RECIPIENT]
+    await stage.advance(11.0)
+    await pruner.turn()
+    assert await _look_ups(stage) == []
+
+
+async def _look_ups(stage):
+    async with stage.database.read() as tx:
+        return (await tx.execute(select(number_look_ups))).all()
 
 
 async def test_a_last_word_that_never_came_is_marked_and_looked_into(stage):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.factories import make_message
 from wirephoto.domain.media import OVERHEAD_BYTES, Media, MediaKind, Profile
-from wirephoto.engine.media_modes import Checking, Converting, FittingRules
+from wirephoto.engine.media_modes import Checking, Converting, FittingRules, Passing
 from wirephoto.errors import MediaRefused
 
 TOLL_FREE = "+18005550100"
@@ -186,3 +186,17 @@ async def test_where_nothing_is_hosted_the_callers_address_is_sent(shelf):
     failure = await refusal(Checking(shelf.egress)(make_message(media=both)))
     assert (failure.reason, failure.retryable) == ("unreachable", True)
     assert str(failure).startswith("Attachment 2: ")
+
+
+async def test_passing_leaves_media_as_it_is():
+    """Who never fetches has nothing to say about a picture."""
+    message = make_message()
+
+    assert await Passing()(message) == message.media
+
+
+async def test_passing_cannot_host_what_was_uploaded():
+    """It was accepted before the settings changed, and has no address of its own."""
+    message = make_message(media=(Media(upload="med_1"),))
+
+    assert (await refusal(Passing()(message))).reason == "not_hosted"

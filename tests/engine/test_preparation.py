@@ -28,7 +28,7 @@ def check() -> FakeChecker:
     return FakeChecker()
 
 
-def make_preparation(stage: Stage, check: FakeChecker, **options: float) -> Preparation:
+def make_preparation(stage: Stage, check: FakeChecker, **options: Any) -> Preparation:
     return Preparation(
         database=stage.database,
         commits=stage.commits,

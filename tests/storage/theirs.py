@@ -8,6 +8,7 @@ from tests.replying import NUMBERS, make_consent, make_opt_out, make_revocation
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
 from wirephoto.domain.inbound_file import InboundFile
 from wirephoto.domain.media import MediaKind
+from wirephoto.domain.number_facts import NumberFacts, NumberKind
 from wirephoto.storage.audit import AuditEntry, insert_audit, list_audit
 from wirephoto.storage.campaigns import (
     get_campaign,
@@ -73,6 +74,12 @@ from wirephoto.storage.messages import (
     list_events,
     list_messages,
 )
+from wirephoto.storage.number_look_ups import (
+    NumberClaim,
+    claim_number,
+    find_number_facts,
+    store_number_facts,
+)
 from wirephoto.storage.opt_outs import (
     end_opt_outs,
     get_opt_out,
@@ -133,6 +140,12 @@ async def store_their_pool(tx):
     await remember_senders(tx, [HeardFrom(DEFAULT_BRAND, RECIPIENT, OTHER_TENANT, "+12025550111")])
 
 
+async def store_their_number(tx):
+    claim = NumberClaim(OTHER_TENANT, RECIPIENT, NOW, LATER)
+    await claim_number(tx, claim)
+    await store_number_facts(tx, claim, NumberFacts(NumberKind.LANDLINE), good_until=LATER)
+
+
 async def store_their_senders(tx):
     brand, campaign = "brd_theirs", "cmp_theirs"
     await save_brands(tx, [StoredBrand(brand, OTHER_TENANT, "b", "B1", 2000)], NOW)
@@ -172,6 +185,7 @@ async def store_theirs(database):
         await insert_inbound(tx, inbound)
         await insert_inbound_files(tx, [InboundFile("inb_1", 0, OTHER_TENANT, LATER)])
         await store_their_media(tx, message.id)
+        await store_their_number(tx)
         await store_their_pool(tx)
         await store_their_senders(tx)
         await insert_opt_outs(tx, [make_opt_out(tenant_id=OTHER_TENANT)])
@@ -214,6 +228,7 @@ ASKED = {
     ),
     get_inbound: lambda tx, tenant, *_: get_inbound(tx, tenant, "inb_1"),
     list_inbound_files: lambda tx, tenant, *_: list_inbound_files(tx, tenant, ["inb_1"]),
+    find_number_facts: lambda tx, tenant, *_: find_number_facts(tx, tenant, RECIPIENT, now=NOW),
     get_inbound_file: lambda tx, tenant, *_: get_inbound_file(tx, tenant, "inb_1", 0),
     reserve_file: lambda tx, tenant, *_: reserve_file(tx, tenant, "digest", look_at=LATER),
     forget_file: lambda tx, tenant, *_: forget_file(tx, tenant, "fil_1"),

@@ -22,7 +22,7 @@ _MESSAGE_REQUEST = {
     "metadata": "Your own labels: keys of 1 to 40 characters, values of up to 500.",
     "reference": "Your own name for the message; it need not be unique.",
     "media_profile": "`fast` keeps all attachments together small, where time matters.",
-    "preflight": "Answer only when its media is ready (202) or refused (422), or after a wait.",
+    "preflight": "Answer only when it may be queued (202) or is refused (422), or after a wait.",
 }
 
 FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -235,7 +235,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "MessageState": {
             OWN: (
-                "`preparing`: its media is being checked; `queued`: it waits for its turn; "
+                "`preparing`: it is being looked at; `queued`: it waits for its turn; "
                 "`claimed`: about to leave; `sending`: on the wire; `unconfirmed`: it may have "
                 "left, nobody knows, and it is not sent again on its own; `submitted`: the "
                 "provider took it; `delivered`, `read`, `undeliverable`, `rejected`: the "

@@ -9,6 +9,7 @@ from wirephoto.api.answers import JSON, answer, render_message
 from wirephoto.api.problems import CODES, MEDIA_TYPE, problem_document
 from wirephoto.api.services import Services
 from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.number_facts import REASONS
 from wirephoto.domain.request import MessageRequest
 from wirephoto.engine.drafting import Caller
 from wirephoto.engine.moves import wait_until
@@ -24,7 +25,8 @@ async def send_preflighted(
 ) -> Response[Any]:
     """Return the answer to a request with `preflight`.
 
-    422 with the reason and the remedy when its media cannot go out: the message has then failed.
+    422 with the reason and the remedy when its media cannot go out, or a look-up says that its
+    number cannot receive it: the message has then failed.
     202 when it can, and also when that is not known yet after the wait.
     """
     submitted = await services.submissions.submit_unanswered(
@@ -55,7 +57,7 @@ def _outcome(message: Message) -> tuple[int, str, str]:
     if message.state is not MessageState.FAILED or message.attempts or not message.reason:
         return 202, JSON, render_message(message)
     detail = message.detail or ""
-    document = problem_document(
-        "media_refused", detail, faults=[Fault("media", message.reason, detail)]
-    )
-    return CODES["media_refused"][0], MEDIA_TYPE, msgspec.json.encode(document).decode()
+    is_of_number = message.reason in REASONS
+    code, field = ("invalid", "to") if is_of_number else ("media_refused", "media")
+    document = problem_document(code, detail, faults=[Fault(field, message.reason, detail)])
+    return CODES[code][0], MEDIA_TYPE, msgspec.json.encode(document).decode()

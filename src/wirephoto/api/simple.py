@@ -18,6 +18,7 @@ from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import Services, services_of
 from wirephoto.domain.api_key import Scope
 from wirephoto.domain.message import Attempt, AttemptState, Message, MessageState
+from wirephoto.domain.number_facts import REASONS
 from wirephoto.domain.request import MediaRequest, MessageRequest
 from wirephoto.engine.dispatcher import SLOT_MISSED
 from wirephoto.engine.moves import wait_until
@@ -193,7 +194,7 @@ def _outcome(message: Message, attempts: Sequence[Attempt]) -> tuple[int, Simple
     if message.attempts == 0:
         why = message.detail or f"The message is {message.state}."
         if message.state is MessageState.FAILED:
-            why = f"imageUrl: {why}"
+            why = f"{'recipient' if message.reason in REASONS else 'imageUrl'}: {why}"
         return 400, SimpleAnswer(False, id=message.id, error=why)
     return 500, SimpleAnswer(False, id=message.id, error=NOT_SENT)
 

@@ -18,6 +18,7 @@ from wirephoto.api.services import Services, WebhookSettings
 from wirephoto.bootstrap import rules
 from wirephoto.bootstrap.locking import lock_file
 from wirephoto.bootstrap.media import MediaParts
+from wirephoto.bootstrap.numbers import NumberParts
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
@@ -99,6 +100,7 @@ class Gateway:
         self.media = media or MediaParts(
             settings, database=self.database, clock=clock, ids=self._ids, egress=self._egress
         )
+        self._look_ups = NumberParts(settings, database=self.database, clock=clock, ids=self._ids)
         self._cap_rules = rules.cap_rules(settings)
         self._departures = rules.departure_rules(settings)
         self.outlook = Outlook(self.database, clock, self._cap_rules)
@@ -161,7 +163,7 @@ class Gateway:
             closing.push_async_callback(self.database.close)
             closing.push_async_callback(self.media.close)
             closing.push_async_callback(self._egress.close)
-            for client in (self._client, self._reports):
+            for client in (self._client, self._reports, self._look_ups):
                 if client:
                     closing.push_async_callback(client.close)
             closing.push_async_callback(self.commits.drain)
@@ -184,6 +186,7 @@ class Gateway:
             rules=rules.request_rules(settings, hosts_media=self.media.converts),
             marketing=rules.marketing_rules(settings),
             media_is_prepared=settings.media_mode is not MediaMode.PASSTHROUGH,
+            numbers_are_screened=self._look_ups.screened,
             departures=self._departures,
         )
         return Services(
@@ -251,6 +254,7 @@ class Gateway:
                 ids=self._ids,
                 random=self._random,
                 retry=retry,
+                screen=self._look_ups.screen,
             )
             yield self.preparation
         if Role.DISPATCH in roles:

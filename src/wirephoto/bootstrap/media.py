@@ -10,7 +10,7 @@ from wirephoto.domain.media import MediaLimits
 from wirephoto.egress import Egress
 from wirephoto.engine.collector import Collector
 from wirephoto.engine.library import Fitter, Library
-from wirephoto.engine.media_modes import Checking, Converting, FittingRules
+from wirephoto.engine.media_modes import Checking, Converting, FittingRules, Passing
 from wirephoto.engine.preparation import Prepare
 from wirephoto.errors import SettingsInvalid, StoreUnavailable
 from wirephoto.ids import Ids
@@ -79,6 +79,8 @@ class MediaParts:
 
     def prepare(self) -> Prepare:
         """Return what makes a message's media ready."""
+        if self._settings.media_mode is MediaMode.PASSTHROUGH:
+            return Passing()
         if not self.converts:
             return Checking(self._egress)
         settings = self._settings

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import BaseSettings
 
 from wirephoto.config import values
@@ -11,6 +11,11 @@ from wirephoto.config.declaring import setting
 
 _HeldCategories = Annotated[
     tuple[Literal["marketing", "transactional", "conversational"], ...],
+    BeforeValidator(values.split_list),
+]
+
+_RefusedKinds = Annotated[
+    tuple[Literal["landline", "invalid", "unassigned", "virtual"], ...],
     BeforeValidator(values.split_list),
 ]
 
@@ -90,4 +95,36 @@ class ComplianceSettings(BaseSettings):
         None,
         "How often one recipient hears from a brand: a comma list such as"
         " `marketing=3/day,marketing=10/week`",
+    )
+    look_up: Literal["off", "on"] = setting(
+        "WIREPHOTO_LOOK_UP",
+        "off",
+        "Whether numbers are looked up before their first message is queued, with Vonage's Identity"
+        " Insights (a paid product): [numbers.md](numbers.md)",
+    )
+    look_up_refuses: _RefusedKinds = setting(
+        "WIREPHOTO_LOOK_UP_REFUSES",
+        ("landline", "invalid"),
+        "Kinds of numbers to which a message fails: a comma list of `landline`, `invalid`,"
+        " `unassigned` and `virtual`",
+    )
+    look_up_keep_d: float = setting(
+        "WIREPHOTO_LOOK_UP_KEEP_D",
+        30.0,
+        "Days after which a number is looked up again",
+        ge=1,
+        le=365,
+    )
+    look_up_day_max: int = setting(
+        "WIREPHOTO_LOOK_UP_DAY_MAX",
+        1000,
+        "Look-ups that are paid for in a day (UTC), all processes together; messages beyond them go"
+        " on unasked",
+        ge=0,
+        le=100_000_000,
+    )
+    look_up_url: Annotated[str, AfterValidator(values.base_url)] | None = setting(
+        "VONAGE_INSIGHTS_URL",
+        None,
+        "Where numbers are looked up. Unset: Vonage's host for it, or what stands in for Vonage",
     )

@@ -57,6 +57,7 @@ def load_settings(
         raise SettingsInvalid(faults + _lines(error)) from None
     if settings.reports and settings.vonage_api_key is None:
         faults.append("VONAGE_API_KEY: is missing; WIREPHOTO_REPORTS needs it")
+    faults += _look_up_faults(settings)
     if settings.media_mode is MediaMode.CONVERT and settings.public_url is None:
         faults.append("PUBLIC_URL: is missing; WIREPHOTO_MEDIA=convert hosts pictures behind it")
     if faults:
@@ -133,6 +134,18 @@ def _contradictions(given: Collection[str], roles: frozenset[str]) -> list[str]:
             faults.append("VONAGE_PRIVATE_KEY_PATH: is missing; sending needs it")
     if roles and roles != ALL_ROLES and "WIREPHOTO_SECRET" not in given:
         faults.append("WIREPHOTO_SECRET: is missing; processes with different roles share it")
+    return faults
+
+
+def _look_up_faults(settings: Settings) -> list[str]:
+    """Return what is missing to look numbers up, which those do who prepare messages."""
+    if settings.look_up == "off" or Role.MEDIA not in settings.roles:
+        return []
+    faults = []
+    if settings.vonage_application_id is None:
+        faults.append("VONAGE_APPLICATION_ID: is missing; WIREPHOTO_LOOK_UP needs it")
+    if settings.private_key is None:
+        faults.append("VONAGE_PRIVATE_KEY_PATH: is missing; WIREPHOTO_LOOK_UP needs it")
     return faults
 
 

@@ -119,7 +119,8 @@ class Settings(ServingSettings, ComplianceSettings):
     unknown_networks: Literal["counted", "free"] = setting(
         "WIREPHOTO_UNKNOWN_NETWORKS",
         "counted",
-        "Whether phones count against it of which no receipt has told the network yet",
+        "Whether phones count against it of which neither a receipt nor a look-up has told the"
+        " network yet",
     )
     account_rate: float = setting(
         "WIREPHOTO_ACCOUNT_RATE",

@@ -103,9 +103,13 @@ class Drafting:
         rules: RequestRules,
         marketing: MarketingRules,
         media_is_prepared: bool,
+        numbers_are_screened: bool = False,
         departures: DepartureRules | None = None,
     ) -> None:
-        """Take what a message is made with; `media_is_prepared` says that media is looked at."""
+        """Take what a message is made with.
+
+        `media_is_prepared` and `numbers_are_screened` say what is looked at before it is queued.
+        """
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -114,6 +118,7 @@ class Drafting:
         self._rules = rules
         self._marketing = marketing
         self._media_is_prepared = media_is_prepared
+        self._numbers_are_screened = numbers_are_screened
         self._departures = departures or DepartureRules()
         self._recipients = Recipients(
             database,
@@ -271,10 +276,10 @@ class Drafting:
 
     def _made(self, context: Context, draft: Draft, sender: Sender, person: Person) -> Message:
         caller, now = context.caller, context.now
-        prepared = not draft.media or not self._media_is_prepared
         departure = self._departure(draft, person)
         due_at = departure.due_at
         channel = channel_of(draft.media)
+        looked_at = self._looked_at_from(draft, now, due_at)
         return Message(
             id=self._ids.new("msg", now),
             tenant_id=caller.tenant_id,
@@ -290,7 +295,7 @@ class Drafting:
             category=draft.category,
             priority=draft.priority,
             ordered=draft.ordered,
-            state=MessageState.QUEUED if prepared else MessageState.PREPARING,
+            state=MessageState.PREPARING if looked_at else MessageState.QUEUED,
             version=1,
             due_at=due_at,
             expires_at=draft.expires_at,
@@ -299,9 +304,7 @@ class Drafting:
             reference=draft.reference,
             metadata=draft.metadata,
             fair_key=caller.tenant_id,
-            # What we host is fetched at once. Where the provider will fetch, what the address holds
-            # now says nothing about what it will hold when the message is due.
-            lease_until=None if prepared else now if self._rules.hosts_media else due_at,
+            lease_until=looked_at,
             hold_reason=departure.hold_reason or (SCHEDULED if due_at > now else None),
             recipient_zone=person.zone,
             recipient_state=person.state,
@@ -309,6 +312,14 @@ class Drafting:
             window_closes_at=departure.window_closes_at,
             hours_digest=departure.hours_digest,
         )
+
+    def _looked_at_from(self, draft: Draft, now: datetime, due_at: datetime) -> datetime | None:
+        """Return from when on a message is looked at before it is queued; None if it is not."""
+        if draft.media and self._media_is_prepared:
+            # What we host is fetched at once. Where the provider will fetch, what the address holds
+            # now says nothing about what it will hold when the message is due.
+            return now if self._rules.hosts_media else due_at
+        return now if self._numbers_are_screened else None
 
     async def _sender(self, context: Context, draft: Draft) -> Sender:
         """Return the sender that is named, or the one that its pool has for the recipient."""

@@ -15,6 +15,7 @@ from wirephoto.storage.messages import (
     lock_messages,
     record_transitions,
 )
+from wirephoto.storage.number_look_ups import delete_look_ups
 from wirephoto.storage.queue import (
     expired_messages,
     lapsed_claims,
@@ -123,7 +124,7 @@ class Expirer:
 
 
 class Pruner:
-    """Forgets idempotency keys that were kept long enough."""
+    """Forgets what was kept long enough: idempotency keys, and what look-ups told of numbers."""
 
     name = "pruner"
 
@@ -134,13 +135,19 @@ class Pruner:
         self.bell = database.bell()
 
     async def turn(self) -> float:
-        """Forget up to `TURN_MAX` keys; return how long to rest, in seconds."""
-        before = self._clock.now() - self._keys_keep
+        """Forget up to `TURN_MAX` rows of each; return how long to rest, in seconds."""
+        now = self._clock.now()
         async with self._database.transaction() as tx:
-            deleted = await delete_keys(tx, before=before, limit=TURN_MAX)
-        if deleted:
-            _log.info(LogEvent.ROWS_PRUNED, table="idempotency_keys", count=deleted)
-        return 0.0 if deleted == TURN_MAX else PRUNE_REST_S
+            deleted = {
+                "idempotency_keys": await delete_keys(
+                    tx, before=now - self._keys_keep, limit=TURN_MAX
+                ),
+                "number_look_ups": await delete_look_ups(tx, before=now, limit=TURN_MAX),
+            }
+        for table, count in deleted.items():
+            if count:
+                _log.info(LogEvent.ROWS_PRUNED, table=table, count=count)
+        return 0.0 if TURN_MAX in deleted.values() else PRUNE_REST_S
 
 
 class Overdue:

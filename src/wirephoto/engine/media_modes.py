@@ -30,6 +30,20 @@ NO_ROOM = (
 )
 
 
+class Passing:
+    """Fetches nothing; the caller's own addresses are sent."""
+
+    async def __call__(self, message: Message) -> tuple[Media, ...]:
+        """Return the message's media as it is.
+
+        Raises:
+            MediaRefused: it was accepted while the gateway still hosted files.
+        """
+        if any(media.url is None for media in message.media):
+            raise MediaRefused("not_hosted", NOT_HOSTED)
+        return message.media
+
+
 class Checking:
     """Fetches and verifies; the caller's own addresses are sent."""
 

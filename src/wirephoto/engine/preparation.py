@@ -1,4 +1,4 @@
-"""Make the media of accepted messages ready before they are queued."""
+"""Make accepted messages ready before they are queued: their recipients and their media."""
 
 import asyncio
 from datetime import timedelta
@@ -10,6 +10,7 @@ from wirephoto.domain.event import message_event
 from wirephoto.domain.fallback import TOO_LARGE, fall_back, may_fall_back
 from wirephoto.domain.media import Media
 from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.number_facts import Unreachable
 from wirephoto.domain.retry import RetryPolicy, retry_at
 from wirephoto.engine.library import LOOK_AFTER
 from wirephoto.errors import MediaRefused, StorageUnavailable, StoreUnavailable
@@ -49,6 +50,14 @@ class Prepare(Protocol):
         ...
 
 
+class Screen(Protocol):
+    """Finds out whether a message can arrive at all."""
+
+    async def __call__(self, message: Message) -> Unreachable | None:
+        """Return why it cannot, if that is known."""
+        ...
+
+
 class Preparation:
     """Takes messages from `preparing` to `queued`, or to `failed` with the reason.
 
@@ -67,11 +76,13 @@ class Preparation:
         ids: Ids,
         random: Random,
         retry: RetryPolicy,
+        screen: Screen | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._database = database
         self._commits = commits
         self._prepare_media = prepare
+        self._screen = screen
         self._clock = clock
         self._ids = ids
         self._random = random
@@ -121,8 +132,14 @@ class Preparation:
 
     async def _prepare(self, message: Message) -> None:
         """Record what became of one message; the result is dropped if it has moved meanwhile."""
+        if self._screen and (unreachable := await self._screen(message)):
+            _log.info(LogEvent.NUMBER_REFUSED, message_id=message.id, reason=unreachable.reason)
+            why = {"reason": unreachable.reason, "detail": unreachable.message}
+            now = self._clock.now()
+            await self._record(message.move_to(MessageState.FAILED, now, **why))
+            return
         try:
-            media = await self._made_ready(message)
+            media = await self._made_ready(message) if message.media else ()
         except MediaRefused as refused:
             await self._record_refusal(message, refused)
             return
@@ -149,22 +166,24 @@ class Preparation:
 
     async def _record_refusal(self, message: Message, refused: MediaRefused) -> None:
         now = self._clock.now()
-        why = {"reason": refused.reason, "detail": str(refused)}
         _log.info(LogEvent.MEDIA_REFUSED, message_id=message.id, reason=refused.reason)
         tries = message.tries + 1
+        why = {"reason": refused.reason, "detail": str(refused)}
         if not refused.retryable or tries >= self._retry.tries_max:
             if refused.reason in TOO_LARGE and may_fall_back(message, now):
-                moved = fall_back(message, now, tries=0, **why)
+                await self._record(fall_back(message, now, tries=0, **why))
             else:
-                moved = message.move_to(MessageState.FAILED, now, **why)
-            event = message_event(self._ids.new("evt", now), moved)
-            await self._commits.run(record_transitions, Transition(moved, event=event))
+                await self._record(message.move_to(MessageState.FAILED, now, **why))
             return
         again_at = retry_at(
             self._retry, tries=tries, jitter=self._random.random(), now=now, retry_after_s=None
         )
         waiting = message.touched(now, lease_until=again_at, tries=tries, **why)
         await self._commits.run(record_transitions, Transition(waiting))
+
+    async def _record(self, moved: Message) -> None:
+        event = message_event(self._ids.new("evt", moved.updated_at), moved)
+        await self._commits.run(record_transitions, Transition(moved, event=event))
 
 
 def _needs(message: Message) -> tuple[Need, ...]:

@@ -12,6 +12,7 @@ from wirephoto.simulator.control import ControlRoutes
 from wirephoto.simulator.fetching import Fetcher
 from wirephoto.simulator.gate import Gate
 from wirephoto.simulator.inbound import InboundOrder, inbound_body
+from wirephoto.simulator.insights import InsightRoutes
 from wirephoto.simulator.ledger import Accepted, Ledger
 from wirephoto.simulator.media import MediaRoutes
 from wirephoto.simulator.messages import MessageRoutes
@@ -84,6 +85,7 @@ class Simulator:
             settings=settings, clock=self._clock, board=self.board, ledger=self.ledger, gate=gate
         )
         self._numbers = NumberRoutes(settings=settings, board=self.board, gate=gate)
+        self._insights = InsightRoutes(settings=settings, board=self.board, gate=gate)
         self._media = MediaRoutes(settings=settings, clock=self._clock, board=self.board, gate=gate)
         self._tendlc = TenDlcRoutes(settings=settings, board=self.board, gate=gate)
         self._control = ControlRoutes(board=self.board, ledger=self.ledger, receive=self.receive)
@@ -178,6 +180,7 @@ class Simulator:
         application.router.add_patch("/v1/messages/{message_uuid}", self.messages.patch)
         application.router.add_get("/v2/reports/records", self.reports.get, allow_head=False)
         application.router.add_get("/account/numbers", self._numbers.get, allow_head=False)
+        application.router.add_post("/identity-insights/v1/requests", self._insights.post)
         application.add_routes(self._media.routes())
         application.add_routes(self._tendlc.routes())
         application.add_routes(self._control.routes())

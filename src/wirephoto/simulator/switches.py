@@ -162,6 +162,7 @@ class Switches:
     """How many records a page has at most; not documented."""
     reports_fault: LookUpFault | None = None
     numbers_fault: LookUpFault | None = None
+    insights_fault: LookUpFault | None = None
     tendlc_fault: LookUpFault | None = None
     tendlc_page_items: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     """How many brands, campaigns or numbers a page of 10DLC has at most; not documented."""

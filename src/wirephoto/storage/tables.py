@@ -4,9 +4,17 @@ from wirephoto.storage import (
     schema,
     schema_consents,
     schema_media,
+    schema_numbers,
     schema_recipients,
     schema_senders,
 )
 
-MODULES = (schema, schema_media, schema_recipients, schema_consents, schema_senders)
+MODULES = (
+    schema,
+    schema_media,
+    schema_recipients,
+    schema_consents,
+    schema_senders,
+    schema_numbers,
+)
 metadata = schema.metadata
