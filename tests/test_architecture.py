@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("src", "tests", "benchmarks", "docs", "requirements", ".ci")
+FOLDERS = ("src", "tests", "benchmarks", "deploy", "docs", "requirements", ".ci")
 SOURCE = ROOT / "src" / "wirephoto"
 
 FILE_LINES_MAX = 400

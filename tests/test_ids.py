@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import NOW, make_ids
-from wirephoto.ids import ID_CHARS, Ids
+from wirephoto.ids import ID_CHARS, Ids, made_at, uuid_of
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 FIRST, LAST = (datetime(year, 1, 1) for year in (1970, 9999))  # noqa: DTZ001 - as Hypothesis wants
@@ -48,6 +48,15 @@ def test_ids_of_one_millisecond_differ():
     ids = Ids()
 
     assert len({ids.new("msg", NOW) for _ in range(10_000)}) == 10_000
+
+
+@given(now=INSTANTS, seed=st.integers(0, 1000))
+def test_the_time_and_the_uuid_can_be_read_back(now, seed):
+    """How long a message took, and which trace is its own, follow from its id alone."""
+    id_ = make_ids(seed).new("msg", now)
+
+    assert made_at(id_) <= now < made_at(id_) + timedelta(milliseconds=1)
+    assert uuid_of(id_) == value_of(id_.partition("_")[2])
 
 
 def test_a_client_ref_fits_both_bounds_that_the_provider_documents():

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case
+_TO_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+_PREFIX_CHARS = len("msg_")
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ID_CHARS = 26
@@ -41,6 +43,22 @@ class Ids:
     def random_bytes(self, count: int) -> bytes:
         """Return `count` random bytes from the same source."""
         return self._random_bytes(count)
+
+
+def made_at(id_: str) -> datetime:
+    """Return when an identifier of `Ids.new` was made, to the millisecond."""
+    return _EPOCH + made_ms(id_) * _MILLISECOND
+
+
+def made_ms(id_: str) -> int:
+    """Return the same as milliseconds since 1970."""
+    # Ten digits of base32 hold the 48 bits of the time: 26 hold two bits more than the 128.
+    return int(id_[_PREFIX_CHARS : _PREFIX_CHARS + 10].translate(_TO_DIGITS), 32)
+
+
+def uuid_of(id_: str) -> int:
+    """Return the UUID within an identifier of `Ids.new`."""
+    return int(id_[_PREFIX_CHARS:].translate(_TO_DIGITS), 32)
 
 
 def _base32(value: int) -> str:

@@ -8,9 +8,10 @@ import contextlib
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from enum import Enum, StrEnum
+from types import TracebackType
 from typing import Final, Literal, TextIO, cast
 
 import msgspec
@@ -18,6 +19,10 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from wirephoto.clock import Clock, SystemClock
+
+ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+Report = Callable[[str, ErrorInfo, Mapping[str, object]], None]
+"""Hears of an error: the event of its line, the exception, and the other fields."""
 
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -101,15 +106,18 @@ def configure_logging(
     *,
     stream: TextIO | None = None,
     clock: Clock | None = None,
+    report: Report | None = None,
 ) -> None:
     """Send every line to `stream` (stderr); `auto` is `console` on a terminal and `json` elsewhere.
+
+    `report` hears of each line that tells of an exception at level `error`, before it is masked.
 
     Lines of libraries that use the standard `logging` take the same way. Start uvicorn with
     `log_config=None`, so that it adds no handlers of its own.
     """
     out = _Stderr() if stream is None else stream
     number = logging.getLevelNamesMapping()[level.upper()]
-    before = _steps_before(clock or SystemClock())
+    before = _steps_before(clock or SystemClock(), report)
     after = _steps_after(log_format, terminal=out.isatty())
     structlog.configure(
         processors=[*before, *after],
@@ -147,17 +155,37 @@ class _Stderr:
         return sys.stderr.isatty()
 
 
-def _steps_before(clock: Clock) -> list[Processor]:
+def _steps_before(clock: Clock, report: Report | None) -> list[Processor]:
     def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["at"] = clock.now().isoformat(timespec="milliseconds")
+        return event
+
+    def tell(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        error = _error_info(event.get("exc_info"))
+        if report and error and event["level"] in ("error", "critical"):
+            with contextlib.suppress(Exception):  # whoever reports a failure must not fail of it
+                fields = {key: each for key, each in event.items() if key not in _NOT_TOLD}
+                report(str(event.get("event", "")), error, fields)
         return event
 
     return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         stamp,
+        tell,
         structlog.processors.format_exc_info,
     ]
+
+
+_NOT_TOLD: Final = frozenset({"exc_info", "event", "at", "_record", "_from_structlog"})
+
+
+def _error_info(given: object) -> ErrorInfo | None:
+    """Return the exception that a line was given: itself, as a triple, or the one at hand."""
+    if isinstance(given, BaseException):
+        return type(given), given, given.__traceback__
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else None
+    return _error_info(error) if isinstance(error, BaseException) else None
 
 
 def _steps_after(log_format: LogFormat, *, terminal: bool) -> list[Processor]:
@@ -201,7 +229,12 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     A key that names a secret or what somebody wrote loses its value; in any other text, phone
     numbers keep their first and last four digits (`+1212***0123`) and credentials go.
     """
-    return {key: _redact_field(key, value, DEPTH_MAX) for key, value in event.items()}
+    return redacted(event)
+
+
+def redacted(fields: Mapping[str, object], *, depth: int = DEPTH_MAX) -> dict[str, object]:
+    """Return fields masked as those of a line are, nested up to `depth`."""
+    return {key: _redact_field(key, value, depth) for key, value in fields.items()}
 
 
 def _redact_field(key: object, value: object, depth: int) -> object:

@@ -18,6 +18,7 @@ from tests.library import make_media
 from tests.replying import NUMBERS, make_replies
 from wirephoto.api.app import create_app
 from wirephoto.api.auth import Keys
+from wirephoto.api.metrics import Exposition
 from wirephoto.api.services import MediaServices, Services, WebhookSettings
 from wirephoto.clock import Clock
 from wirephoto.domain.consent import ConsentPolicy
@@ -29,6 +30,7 @@ from wirephoto.engine.drafting import Drafting
 from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
+from wirephoto.metrics import Metrics
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database, open_database
 from wirephoto.storage.migrations import upgrade
@@ -94,8 +96,16 @@ def make_app(
             sync_wait=sync_wait,
             roles=frozenset({"api"}),
             failing_duties=list,
+            exposition=make_exposition(database, clock),
         )
     )
+
+
+def make_exposition(database: Database, clock: Clock, **parts: Any) -> Exposition:
+    """Return what puts the page of metrics together, of a process that runs nothing."""
+    given = {"runners": list, "dispatcher": lambda: None, "volumes": {}}
+    metrics = Metrics(codes=(), reasons=())
+    return Exposition(metrics=metrics, database=database, clock=clock, **(given | parts))
 
 
 async def add_sender(database: Database, clock: Clock) -> None:

@@ -85,6 +85,12 @@ REFUSED = [
     ("WIREPHOTO_STOP_GRACE_S", "-1", "0"),
     ("WIREPHOTO_LOG_FORMAT", "canary", "json"),
     ("WIREPHOTO_LOG_LEVEL", "canary", "info"),
+    ("WIREPHOTO_METRICS_PORT", "0", "1"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "canary:4318", "scheme"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://canary:canary@collector", "user name"),
+    ("WIREPHOTO_TRACE_SHARE", "1.1", "1"),
+    ("SENTRY_DSN", "https://canary.example/7", "https://KEY@HOST/PROJECT"),
+    ("SENTRY_DSN", "https://canary@errors.example.com", "https://KEY@HOST/PROJECT"),
 ]
 
 
@@ -119,6 +125,7 @@ TAKEN = [
     ("VONAGE_REST_URL", "http://[::1]:8900", "vonage_rest_url", "http://[::1]:8900"),
     ("PUBLIC_URL", "https://mms.example.com/in/", "public_url", "https://mms.example.com/in"),
     ("PUBLIC_URL", "http://localhost:3000", "public_url", "http://localhost:3000"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "otlp_url", "http://collector:4318"),
     ("HOST", "::", "host", "::"),
     ("PORT", "0", "port", 0),
     ("WIREPHOTO_MEDIA", "passthrough", "media_mode", MediaMode.PASSTHROUGH),

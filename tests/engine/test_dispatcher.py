@@ -310,3 +310,17 @@ async def test_an_accepted_message_wakes_the_dispatcher(stage):
 
     assert len(provider.submitted) == 1
     await runner.stop()
+
+
+async def test_slots_that_were_taken_are_counted_by_campaign(stage):
+    """How much of a rate is used is what an operator asks first; a long text takes several."""
+    dispatcher = make_dispatcher(stage, FakeProvider(stage.clock))
+    await stage.prepare(rate=40.0)
+    message = make_message(weight=3)
+    await stage.store(message)
+
+    await dispatcher.turn()
+    await stage.advance(1.0)
+    await dispatcher.drain()
+
+    assert dispatcher.slots == {message.campaign_id: 3}

@@ -177,3 +177,19 @@ async def test_a_rest_leaves_nothing_behind():
     await settle()
 
     assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_runner_tells_when_it_last_turned_and_how_often_it_failed(clock):
+    """Metrics are made of it: a duty that hangs neither fails nor turns."""
+    work = Work()
+    work.faults.append(ValueError("once"))
+    runner = Runner(work, clock)
+    runner.start()
+    await settle()
+    assert (runner.turned_at, runner.failures_total) == (None, 1)
+
+    await clock.advance(1.0)
+    await runner.stop()
+
+    assert runner.turned_at is not None
+    assert (runner.failures, runner.failures_total) == (0, 1)

@@ -21,6 +21,7 @@ from wirephoto.api import (
     inbound,
     media,
     messages,
+    metrics,
     openapi,
     opt_outs,
     pools,
@@ -32,7 +33,7 @@ from wirephoto.api.problems import handle
 from wirephoto.api.services import Services
 from wirephoto.engine.submission import ROUTE_SIMPLE
 
-_HEALTH = (health.index, health.alive, health.present, health.ready)
+_HEALTH = (health.index, health.alive, health.present, health.ready, metrics.metrics)
 _ROUTES = (
     *_HEALTH,
     simple.send_mms,

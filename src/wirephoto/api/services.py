@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from wirephoto.api.auth import Keys
+    from wirephoto.api.metrics import Exposition
     from wirephoto.clock import Clock
     from wirephoto.domain.consent import ConsentPolicy
     from wirephoto.domain.keyed_hash import NumberHash
@@ -74,6 +75,7 @@ class Services:
     sync_wait: timedelta
     roles: frozenset[str]
     failing_duties: Callable[[], list[str]]
+    exposition: Exposition
 
 
 def services_of(app: Litestar) -> Services:

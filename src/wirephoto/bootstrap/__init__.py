@@ -1,5 +1,14 @@
 """Build each object once from the settings; start in order, stop in reverse."""
 
-from wirephoto.bootstrap.gateway import FAILURES_MAX, Gateway, hash_key, open_current, served
+from wirephoto.bootstrap.gateway import FAILURES_MAX, Gateway, hash_key, open_current
+from wirephoto.bootstrap.serving import served
+from wirephoto.bootstrap.watch import open_error_tracker
 
-__all__ = ["FAILURES_MAX", "Gateway", "hash_key", "open_current", "served"]
+__all__ = [
+    "FAILURES_MAX",
+    "Gateway",
+    "hash_key",
+    "open_current",
+    "open_error_tracker",
+    "served",
+]

@@ -2,23 +2,22 @@
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from litestar import Litestar
 from pydantic import SecretStr
 
 from wirephoto.api.app import create_app
 from wirephoto.api.auth import HOW_TO_MAKE_A_KEY, Keys
-from wirephoto.api.server import HttpServer
 from wirephoto.api.services import Services, WebhookSettings
 from wirephoto.bootstrap import rules
 from wirephoto.bootstrap.locking import lock_file
 from wirephoto.bootstrap.media import MediaParts
 from wirephoto.bootstrap.numbers import NumberParts
+from wirephoto.bootstrap.watch import Watch
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
@@ -58,19 +57,20 @@ from wirephoto.telemetry import LogEvent, get_log
 from wirephoto.vonage.client import VonageClient
 from wirephoto.vonage.reports import ReportsClient
 
+if TYPE_CHECKING:
+    from wirephoto.tracing import Traces
+
 _log = get_log()
 
 FAILURES_MAX = 3
 """Turns in a row that a duty may fail before the process says that it cannot do its work."""
-GRACE_LEFT_S_MIN = 1.0
-"""What answers on the wire get to come in, however long HTTP requests took to end."""
 
 
 class Gateway:
     """One process of the gateway: its roles over one database.
 
     `start` before use and `stop` afterwards, in the same event loop. `clock`, `ids`, `random`,
-    `provider`, `records`, `database` and `media` are handed in by tests.
+    `provider`, `records`, `database`, `media` and `traces` are handed in by tests.
     """
 
     def __init__(
@@ -84,11 +84,13 @@ class Gateway:
         records: Records | None = None,
         database: Database | None = None,
         media: MediaParts | None = None,
+        traces: "Traces | None" = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.database = database or open_database(settings.database_url.get_secret_value())
         self.commits = GroupCommit(self.database)
+        self.watch = Watch(settings, self.database, traces=traces)
         self.runners: list[Runner] = []
         self._ids = ids or Ids()
         self._random = random or Random()  # noqa: S311 - jitter, not a secret
@@ -97,9 +99,7 @@ class Gateway:
         self._provider = provider
         self._records = records
         self._egress = Egress(clock, allow=settings.egress_allow)
-        self.media = media or MediaParts(
-            settings, database=self.database, clock=clock, ids=self._ids, egress=self._egress
-        )
+        self.media = media or self._make_media()
         self._look_ups = NumberParts(settings, database=self.database, clock=clock, ids=self._ids)
         self._cap_rules = rules.cap_rules(settings)
         self._departures = rules.departure_rules(settings)
@@ -160,6 +160,7 @@ class Gateway:
         async with contextlib.AsyncExitStack() as closing:
             if self._lock:
                 closing.callback(self._lock.close)
+            closing.push_async_callback(self.watch.close)
             closing.push_async_callback(self.database.close)
             closing.push_async_callback(self.media.close)
             closing.push_async_callback(self._egress.close)
@@ -216,6 +217,9 @@ class Gateway:
             sync_wait=timedelta(seconds=settings.sync_wait_s),
             roles=frozenset(role.value for role in settings.roles),
             failing_duties=self._failing_duties,
+            exposition=self.watch.exposition(
+                self.clock, runners=lambda: self.runners, dispatcher=lambda: self.dispatcher
+            ),
         )
 
     def _failing_duties(self) -> list[str]:
@@ -295,6 +299,16 @@ class Gateway:
                 ids=self._ids,
             )
 
+    def _make_media(self) -> MediaParts:
+        return MediaParts(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            ids=self._ids,
+            egress=self._egress,
+            watch=self.watch,
+        )
+
     def _make_reports(self) -> ReportsClient:
         settings = self.settings
         assert settings.vonage_api_key, "required with WIREPHOTO_REPORTS"
@@ -319,7 +333,7 @@ class Gateway:
         return Dispatcher(
             database=self.database,
             commits=self.commits,
-            provider=self._provider or self._make_client(),
+            provider=self.watch.provider(self._provider or self._make_client()),
             clock=self.clock,
             ids=self._ids,
             random=self._random,
@@ -357,26 +371,6 @@ async def _stop_runners(runners: list[Runner], grace_s: float) -> None:
         async with asyncio.timeout(grace_s), asyncio.TaskGroup() as group:
             for runner in runners:
                 group.create_task(runner.stop())
-
-
-@contextlib.asynccontextmanager
-async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[None]:
-    """Run a gateway with its HTTP server for as long as the block runs."""
-    settings = rules.server_settings(gateway.settings)
-    server, grace_s = HttpServer(gateway.app, listener, settings), settings.grace_s
-    with contextlib.closing(listener):
-        try:
-            await gateway.start()
-            await server.start()
-            yield
-        finally:
-            stopping_at = gateway.clock.monotonic()
-            try:
-                # Requests that wait for the provider's answer need everything else to go on.
-                await server.stop()
-            finally:
-                used_s = gateway.clock.monotonic() - stopping_at
-                await gateway.stop(max(GRACE_LEFT_S_MIN, grace_s - used_s))
 
 
 async def hash_key(database: Database) -> str:

@@ -3,6 +3,7 @@
 from random import Random
 
 from wirephoto.api.services import MediaServices
+from wirephoto.bootstrap.watch import Watch
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
 from wirephoto.config.settings import MediaMode
@@ -39,8 +40,9 @@ class MediaParts:
         ids: Ids,
         egress: Egress,
         fitter: Fitter | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        """Take the parts of the gateway; a test may bring its own `fitter`.
+        """Take the parts of the gateway, which may `watch`; a test may bring its own `fitter`.
 
         Raises:
             SettingsInvalid: the address of the store is no good.
@@ -61,12 +63,13 @@ class MediaParts:
             raise SettingsInvalid([f"WIREPHOTO_MEDIA_STORE: {error}"]) from error
         self.scratch = Scratch()
         self._workers = Workers(limits, count=settings.media_workers or None)
+        fitter = fitter or self._workers
         self.library = Library(
             database=database,
             store=self.store,
             scratch=self.scratch,
             egress=egress,
-            fitter=fitter or self._workers,
+            fitter=watch.fitter(fitter) if watch else fitter,
             clock=clock,
             ids=ids,
             source_bytes_max=limits.source_bytes_max,

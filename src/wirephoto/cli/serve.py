@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wirephoto.api.auth import HOW_TO_MAKE_A_KEY
-from wirephoto.bootstrap import Gateway, served
+from wirephoto.bootstrap import Gateway, open_error_tracker, served
 from wirephoto.cli.running import run, spare_what_stays, taken_port, until_told_to_stop
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, Settings, load_settings
@@ -31,10 +31,16 @@ def serve(
     Example: wirephoto serve --port 3000
     """
     settings = load_settings({"host": host, "port": port, "roles": roles}, env_file=env_file)
-    configure_logging(settings.log_format, settings.log_level)
+    tracker = open_error_tracker(settings)
+    report = tracker.report if tracker else None
+    configure_logging(settings.log_format, settings.log_level, report=report)
     scheme = "https" if settings.tls_certificate else "http"
-    with taken_port(settings.host, settings.port, scheme=scheme) as (listener, url):
-        run(_serve(settings, listener, url))
+    try:
+        with taken_port(settings.host, settings.port, scheme=scheme) as (listener, url):
+            run(_serve(settings, listener, url))
+    finally:
+        if tracker:
+            tracker.close()
 
 
 async def _serve(settings: Settings, listener: socket.socket, url: str) -> None:

@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from wirephoto.config import values
 from wirephoto.config.compliance import ComplianceSettings
 from wirephoto.config.declaring import setting
+from wirephoto.config.observing import ObservingSettings
 from wirephoto.config.serving import ServingSettings
 
 
@@ -39,8 +40,6 @@ class MediaMode(StrEnum):
 
 
 Category = Literal["marketing", "transactional", "conversational", "emergency"]
-LogFormat = Literal["auto", "json", "console"]
-LogLevel = Literal["debug", "info", "warning", "error"]
 
 _Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(values.split_list)]
 _Url = Annotated[str, AfterValidator(values.base_url)]
@@ -49,7 +48,7 @@ _NetworkCodes = Annotated[tuple[str, ...], BeforeValidator(values.network_codes)
 _KeyFile = Annotated[values.KeyFile, BeforeValidator(values.private_key_file)]
 
 
-class Settings(ServingSettings, ComplianceSettings):
+class Settings(ServingSettings, ComplianceSettings, ObservingSettings):
     """All settings of a process; `load_settings` makes them and reports their faults.
 
     Durations end in their unit. Secrets, and the database's address, which may hold a password,
@@ -346,12 +345,6 @@ class Settings(ServingSettings, ComplianceSettings):
         ge=0,
         le=600,
     )
-    log_format: LogFormat = setting(
-        "WIREPHOTO_LOG_FORMAT", "auto", "`json` or `console`; `auto` is `console` on a terminal"
-    )
-    log_level: LogLevel = setting(
-        "WIREPHOTO_LOG_LEVEL", "info", "`debug`, `info`, `warning` or `error`"
-    )
 
     @property
     def private_key(self) -> SecretStr | None:
@@ -368,7 +361,7 @@ class Settings(ServingSettings, ComplianceSettings):
         return self.media
 
 
-_INHERITED = ComplianceSettings.model_fields
+_INHERITED = ComplianceSettings.model_fields | ObservingSettings.model_fields
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         str(Settings.model_fields[name].validation_alias): name

@@ -136,14 +136,34 @@ def _private_file(value: object) -> tuple[Path, bytes]:
 
 def base_url(value: str) -> str:
     """Return an address without its last slash; plain http is for this machine only."""
-    parts = _split_url(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an address with its scheme, such as https://example.com")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("must have no user name, query or fragment")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    parts = _base(value, example="https://example.com")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise ValueError("must use https: plain http is for addresses of this machine")
     return value.strip().rstrip("/")
+
+
+def collector_url(value: str) -> str:
+    """Return an address without its last slash; a collector nearby often has plain http."""
+    _base(value, example="http://localhost:4318")
+    return value.strip().rstrip("/")
+
+
+def _base(value: str, *, example: str) -> SplitResult:
+    parts = _split_url(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"must be an address with its scheme, such as {example}")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must have no user name, query or fragment")
+    return parts
+
+
+def dsn(value: SecretStr) -> SecretStr:
+    """Return where errors are reported to: an address that holds a key and ends in a project."""
+    parts = _split_url(value.get_secret_value())
+    project = parts.path.rpartition("/")[2]
+    if parts.scheme not in ("http", "https") or not (parts.hostname and parts.username and project):
+        raise ValueError("must be the project's DSN, such as https://KEY@HOST/PROJECT")
+    return value
 
 
 def _split_url(value: str) -> SplitResult:

@@ -1,6 +1,7 @@
 """Claim due messages with a slot each, send each in its slot, record what became of it."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
@@ -128,6 +129,8 @@ class Dispatcher:
         self._window = float(min(WINDOW, settings.in_flight_max))
         self._shrunk_in = 0
         self._unanswered = 0
+        self.slots: Counter[str] = Counter()
+        """Slots that this process took, by campaign."""
         self.bell = database.bell(MessageState.QUEUED.value)
 
     @property
@@ -161,6 +164,7 @@ class Dispatcher:
                 hours=self._settings.departures.hours,
             )
         for message in claim.messages:
+            self.slots[message.campaign_id] += message.weight
             sending = asyncio.create_task(self._send(message, turn=turn, probed=claim.probed))
             self._sending.add(sending)
             sending.add_done_callback(self._sent)

@@ -1,6 +1,7 @@
 """Background duties: one bounded turn each, and the runner that repeats it."""
 
 import asyncio
+from datetime import datetime
 from typing import Protocol
 
 from wirephoto.clock import Clock
@@ -33,6 +34,10 @@ class Runner:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.failures = 0
+        """Turns in a row that have failed."""
+        self.failures_total = 0
+        self.turned_at: datetime | None = None
+        """When a turn last ended well."""
 
     def start(self) -> None:
         """Begin to run, in the background."""
@@ -53,6 +58,7 @@ class Runner:
             except Exception as error:  # noqa: BLE001 - the one place that outlives every failure
                 await self._back_off(error)
                 continue
+            self.turned_at = self._clock.now()
             if self.failures:
                 _log.info(LogEvent.LOOP_RECOVERED, loop=self.duty.name)
                 self.failures = 0
@@ -62,6 +68,7 @@ class Runner:
     async def _back_off(self, error: Exception) -> None:
         """Report a failure and rest; the bell does not shorten it, or new work would hammer."""
         self.failures += 1
+        self.failures_total += 1
         rest_s = min(FAILURE_REST_S_MAX, 0.1 * 2.0 ** min(self.failures, 10))
         _log.error(
             LogEvent.LOOP_FAILED,

@@ -105,6 +105,7 @@ async def accept(tx: Transaction, items: Sequence[Acceptance]) -> list[Accepted]
     stored = [entry for entry, before in zip(entries, known, strict=True) if before is None]
     await insert_messages(tx, [entry.message for entry in stored])
     await insert_events(tx, [entry.event for entry in stored])
+    tx.accepted.update([entry.message.id for entry in stored])
     await remember_senders(tx, [entry.heard_from for entry in stored if entry.heard_from])
     await store_worded(tx, [entry.worded for entry in stored if entry.worded])
     for state in dict.fromkeys(entry.message.state for entry in stored):

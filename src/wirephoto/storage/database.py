@@ -6,10 +6,11 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
@@ -38,6 +39,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import TypeEngine
 
+from wirephoto.domain.event import Event
 from wirephoto.storage.availability import unavailable_is_typed
 from wirephoto.storage.listener import Listener
 from wirephoto.storage.types import to_micros
@@ -60,6 +62,10 @@ _POOL_OPTIONS = frozenset({"async_fallback", "prepared_statement_cache_size"})
 
 Statement = Callable[["Database"], Executable]
 """A function that builds a statement for a database; built once, then kept."""
+Committed = Callable[[Sequence[Event], AbstractSet[str]], None]
+"""Hears of events that are stored now, and of the ids of messages that are new with them."""
+Used = Callable[[Literal["read", "write"], float], None]
+"""Hears how many seconds a transaction took that ended well, its wait for a connection included."""
 Connect = Callable[[str], Awaitable[Any]]
 """Opens a SQLite file at a path; what it gives has the interface of the driver's connections."""
 
@@ -71,6 +77,8 @@ class Transaction:
         self.database = database
         self.connection = connection
         self.rings: set[str] = set()
+        self.events: list[Event] = []
+        self.accepted: set[str] = set()
 
     async def execute(
         self, statement: Statement | Executable, parameters: Mapping[str, Any] | None = None
@@ -113,6 +121,8 @@ class Database:
         self._built: dict[Statement, Executable] = {}
         self._insert_sql: dict[tuple[str, tuple[str, ...]], str] = {}
         self._bells: dict[str, dict[asyncio.Event, None]] = {}
+        self._committed: list[Committed] = []
+        self._used: list[Used] = []
         self._listener = self._make_listener() if self.is_postgres else None
 
     @contextlib.asynccontextmanager
@@ -123,10 +133,15 @@ class Database:
             StorageUnavailable: the database cannot be reached, is full or is read-only, or did not
                 answer in time: what was asked may be committed all the same.
         """
+        began_at = asyncio.get_running_loop().time()
         with unavailable_is_typed():
             async with asyncio.timeout(self.patience_s), self.writer.begin() as connection:
                 transaction = Transaction(self, connection)
                 yield transaction
+        self._tell_used("write", began_at)
+        if transaction.events:
+            for hear in self._committed:
+                hear(transaction.events, transaction.accepted)
         # In an order that no hash decides: a run that is replayed must wake the same ones first.
         self.ring(*sorted(transaction.rings))
 
@@ -137,10 +152,21 @@ class Database:
         Raises:
             StorageUnavailable: the database cannot be reached.
         """
+        began_at = asyncio.get_running_loop().time()
         with unavailable_is_typed():
             patience_s = None if patiently else self.patience_s
             async with asyncio.timeout(patience_s), self._reader.begin() as connection:
                 yield Transaction(self, connection)
+        self._tell_used("read", began_at)
+
+    def observe(self, *, committed: Committed, used: Used | None = None) -> None:
+        """Tell an observer from now on what this process does here: it must be quick."""
+        self._committed.append(committed)
+        self._used += [used] if used else []
+
+    def _tell_used(self, kind: Literal["read", "write"], began_at: float) -> None:
+        for hear in self._used:
+            hear(kind, asyncio.get_running_loop().time() - began_at)
 
     def built(self, statement: Statement) -> Executable:
         """Return what `statement` builds, from the first time on."""

@@ -84,6 +84,7 @@ async def insert_events(tx: Transaction, rows: Sequence[Event]) -> None:
     """Add to the outbox; each row carries its tenant."""
     values = [event_values(event, tx.database.instant) for event in rows]
     await tx.insert_rows(events, EVENT_COLUMNS, values)
+    tx.events.extend(rows)
 
 
 async def record_transitions(tx: Transaction, rows: Sequence[Transition]) -> list[bool]:
