@@ -12,6 +12,7 @@ WirephotoError
 ├── WebhookUnverified     a webhook that is not provably the provider's
 ├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
 ├── AccountUnavailable    the provider does not tell what the account has
+├── SecretUnreadable      a stored secret that none of the known ones opens
 └── StorageError
     ├── SchemaMismatch    the database and this code do not fit together
     ├── StorageUnavailable  the database cannot be reached now: try again
@@ -162,6 +163,14 @@ class AccountUnavailable(WirephotoError):
         super().__init__(f"the provider does not tell the account's {asked}: {explained}")
         self.asked = asked
         self.reason = reason
+
+
+class SecretUnreadable(WirephotoError):
+    """The stored secret of `owner` was sealed under a secret that the settings have no more."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(f"{owner}: its secret was sealed under another WIREPHOTO_SECRET")
+        self.owner = owner
 
 
 class StorageError(WirephotoError):

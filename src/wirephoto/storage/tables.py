@@ -3,10 +3,18 @@
 from wirephoto.storage import (
     schema,
     schema_consents,
+    schema_endpoints,
     schema_media,
     schema_recipients,
     schema_senders,
 )
 
-MODULES = (schema, schema_media, schema_recipients, schema_consents, schema_senders)
+MODULES = (
+    schema,
+    schema_media,
+    schema_recipients,
+    schema_consents,
+    schema_senders,
+    schema_endpoints,
+)
 metadata = schema.metadata
