@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from wirephoto.config import values
 from wirephoto.config.compliance import ComplianceSettings
 from wirephoto.config.declaring import setting
+from wirephoto.config.events import EventSettings
 
 
 class Role(StrEnum):
@@ -48,7 +49,7 @@ _NetworkCodes = Annotated[tuple[str, ...], BeforeValidator(values.network_codes)
 _KeyFile = Annotated[values.KeyFile, BeforeValidator(values.private_key_file)]
 
 
-class Settings(ComplianceSettings):
+class Settings(ComplianceSettings, EventSettings):
     """All settings of a process; `load_settings` makes them and reports their faults.
 
     Durations end in their unit. Secrets, and the database's address, which may hold a password,
@@ -377,7 +378,7 @@ class Settings(ComplianceSettings):
         return self.media
 
 
-_INHERITED = ComplianceSettings.model_fields
+_INHERITED = ComplianceSettings.model_fields | EventSettings.model_fields
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         str(Settings.model_fields[name].validation_alias): name
