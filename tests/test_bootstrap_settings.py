@@ -22,17 +22,21 @@ SIMPLE = {"recipient": RECIPIENT, "imageUrl": PICTURE}
 
 MAINTENANCE = {"rescuer", "expirer", "overdue", "media-sweeper", "pruner", "reckoner"}
 DUTIES = [
-    (frozenset(Role), {"preparation", "dispatch", "inbound", "collector", *MAINTENANCE}),
+    (
+        frozenset(Role),
+        {"preparation", "dispatch", "inbound", "collector", "deliveries", *MAINTENANCE},
+    ),
     ({Role.API}, set()),
     ({Role.API, Role.MEDIA}, {"preparation"}),
     ({Role.DISPATCH}, {"dispatch"}),
+    ({Role.EVENTS}, {"deliveries"}),
     ({Role.INBOUND, Role.MAINTENANCE}, {"inbound", "collector", *MAINTENANCE}),
 ]
 
 
 @on_sqlite
 @pytest.mark.parametrize(
-    ("roles", "duties"), DUTIES, ids=["all", "api", "media", "dispatch", "rest"]
+    ("roles", "duties"), DUTIES, ids=["all", "api", "media", "dispatch", "events", "rest"]
 )
 async def test_a_process_does_what_its_roles_say(database_url, roles, duties):
     """Roles are how an operator puts work where the machines are."""

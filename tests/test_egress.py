@@ -17,7 +17,8 @@ from tests.egress_site import (
     says,
 )
 from wirephoto.domain.url import NOT_FETCHED
-from wirephoto.egress import EgressLimits, _only_to, resolve_by_system
+from wirephoto.egress import EgressLimits
+from wirephoto.pinning import only_to, resolve_by_system
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ async def test_a_second_address_is_tried_when_the_first_does_not_answer(site, ma
 
 async def test_a_socket_opens_only_to_checked_addresses():
     """The last check holds even if the library came to resolve names by itself."""
-    make = _only_to([IPv4Address("127.0.0.1")])
+    make = only_to([IPv4Address("127.0.0.1")])
     kind = (2, 1, 6, "")
 
     make((*kind, ("127.0.0.1", 80))).close()

@@ -201,6 +201,7 @@ def test_a_mask_hides_three_digits_at_least(number: str, masked: str) -> None:
         ("authorization: basic Y2FuYXJ5OmNhbmFyeQ==", "authorization: basic [redacted]"),
         ("the key wp_live_canaryCANARY123 is", "the key wp_live_[redacted] is"),
         ("wp_test_canary", "wp_test_[redacted]"),
+        ("signed by whsec_canary+CANARY/x== now", "signed by whsec_[redacted] now"),
         ("eyJhbGciOi.eyJpc3MiOi.canary_-x", "[redacted]"),
         ("postgresql://me:canary@db/name", "postgresql://[redacted]@db/name"),
         ("GET /x?api_key=canary&api_secret=canary&y=1", None),

@@ -9,7 +9,7 @@ holds the detail; it is for the operator's log and must not be handed on.
 """
 
 import asyncio
-import socket
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -19,7 +19,6 @@ from ipaddress import ip_address
 from typing import BinaryIO, TypeAlias
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
@@ -27,6 +26,7 @@ from wirephoto.clock import Clock
 from wirephoto.domain.address import Address, Network, is_allowed, refusal
 from wirephoto.domain.url import NOT_FETCHED, WEB_PORTS, Target, UrlFault, parse_url
 from wirephoto.errors import EgressRefused
+from wirephoto.pinning import Pinned, only_to, resolve_by_system
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives every address of a host name, as text; raises OSError when it has none."""
@@ -87,6 +87,14 @@ class Fetched:
     unchanged: bool = False
     validators: Validators = NO_VALIDATORS
     cache_control: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """How an address answered what was posted to it; its body is not read."""
+
+    status: int
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,27 @@ class Egress:
             except _TRANSPORT_FAILURES as failure:
                 raise _unreachable() from failure
 
+    async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Posted:
+        """Post `body` to `url` and return the answer, whatever its status; follow no redirect.
+
+        Without TLS it goes only to addresses that the operator allows: it holds what is others'.
+        Waits while `EgressLimits.concurrent` requests are under way.
+
+        Raises:
+            EgressRefused: with a reason of `bad_url`, `blocked_address` or `unreachable`.
+        """
+        target = parse_url(url, allow=self._allow)
+        if isinstance(target, UrlFault):
+            raise EgressRefused(target.reason, target.message, retryable=False)
+        async with self._slots:
+            if self._closed:
+                raise _unreachable()
+            try:
+                async with asyncio.timeout(self._limits.total_s):
+                    return await self._post(target, body, headers)
+            except _TRANSPORT_FAILURES as failure:
+                raise _unreachable() from failure
+
     async def close(self) -> None:
         """Break off what is under way; a later fetch is refused as `unreachable`."""
         self._closed = True
@@ -227,6 +256,22 @@ class Egress:
                 cache_control=told.get("Cache-Control"),
             )
 
+    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Posted:
+        addresses = await self._checked_addresses(target)
+        if target.url.scheme != "https" and not all(
+            is_allowed(ip, self._allow) for ip in addresses
+        ):
+            raise EgressRefused("bad_url", _UNSAFE, retryable=False)
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(self._session(addresses))
+            self._open.add(session)
+            stack.callback(self._open.discard, session)
+            asked = session.post(target.url, data=body, allow_redirects=False, headers=headers)
+            response = await stack.enter_async_context(asked)
+            wait = response.headers.get("Retry-After", "").strip()
+            # Its other form, a date, depends on two clocks; who sends one gets the usual waits.
+            return Posted(response.status, float(wait) if _SECONDS(wait) else None)
+
     def _session(self, addresses: list[Address]) -> aiohttp.ClientSession:
         """Return a session for one hop, which can connect to `addresses` and nowhere else.
 
@@ -235,10 +280,10 @@ class Egress:
         """
         limits = self._limits
         connector = aiohttp.TCPConnector(
-            resolver=_Pinned(addresses),
+            resolver=Pinned(addresses),
             use_dns_cache=False,
             force_close=True,
-            socket_factory=_only_to(addresses),
+            socket_factory=only_to(addresses),
             ssl=self._tls,
         )
         return aiohttp.ClientSession(
@@ -289,52 +334,6 @@ class Egress:
         return target
 
 
-async def resolve_by_system(host: str, port: int) -> list[str]:
-    """Return every address that the system's resolver gives, of both families."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in found]
-
-
-class _Pinned(AbstractResolver):
-    """Answers each question with the addresses that were checked."""
-
-    def __init__(self, addresses: Sequence[Address]) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the library's signature
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(ip),
-                port=port,
-                family=socket.AF_INET if ip.version == 4 else socket.AF_INET6,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for ip in self._addresses
-        ]
-
-    async def close(self) -> None:
-        """Hold nothing, so let nothing go."""
-
-
-def _only_to(addresses: Sequence[Address]) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
-    """Return a maker of sockets for `addresses` alone: it holds even if the library resolves."""
-
-    def make(target: aiohttp.AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, sockaddr = target
-        if ip_address(sockaddr[0]) not in addresses:
-            raise OSError("an address that was not checked")
-        return socket.socket(family, kind, protocol)
-
-    return make
-
-
 def _check_head(response: aiohttp.ClientResponse, body_bytes_max: int) -> None:
     status = response.status
     if status not in _HOLDS_A_FILE:
@@ -382,6 +381,8 @@ def _too_large(body_bytes_max: int) -> EgressRefused:
     )
 
 
+_SECONDS = re.compile(r"[0-9]{1,6}").fullmatch
+_UNSAFE = "The address must start with https://."
 _BAD_REDIRECT = "The address redirects to something that is not a fetchable address."
 _UNCHANGED = 304
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -13,6 +13,7 @@ WirephotoError
 ├── ReportsUnavailable    the provider's records do not answer whether they have an attempt
 ├── AccountUnavailable    the provider does not tell what the account has
 ├── LookUpUnavailable     the provider does not tell what a number is
+├── SecretUnreadable      a stored secret that none of the known ones opens
 └── StorageError
     ├── SchemaMismatch    the database and this code do not fit together
     ├── StorageUnavailable  the database cannot be reached now: try again
@@ -180,6 +181,14 @@ class LookUpUnavailable(WirephotoError):
         super().__init__(f"the provider does not tell what a number is: {explained}")
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class SecretUnreadable(WirephotoError):
+    """The stored secret of `owner` was sealed under a secret that the settings have no more."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(f"{owner}: its secret was sealed under another WIREPHOTO_SECRET")
+        self.owner = owner
 
 
 class StorageError(WirephotoError):

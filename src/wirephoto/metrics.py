@@ -287,8 +287,8 @@ class Metrics:
             if state is None:
                 continue
             moved[state] += 1
-            if event.message_id not in accepted:
-                waited_s = event.at.timestamp() - made_ms(event.message_id) / 1000
+            if event.moved_id not in accepted:
+                waited_s = event.at.timestamp() - made_ms(event.moved_id) / 1000
                 self._time_to_state[state].observe(max(0.0, waited_s))
             if state.is_final:
                 ended[state.value, self._code(event)] += 1

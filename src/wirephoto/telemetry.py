@@ -89,6 +89,10 @@ class LogEvent(StrEnum):
     LOOK_UPS_SPENT = "look_ups_spent"
     NUMBER_REFUSED = "number_refused"
     RECORDS_DOUBLED = "records_doubled"
+    DELIVERY_DELAYED = "delivery_delayed"
+    DELIVERY_GIVEN_UP = "delivery_given_up"
+    ENDPOINT_DISABLED = "endpoint_disabled"
+    ENDPOINT_UNREADABLE = "endpoint_unreadable"
 
 
 def get_log(**context: object) -> FilteringBoundLogger:
@@ -310,13 +314,24 @@ _SECRET: Final = re.compile(
     | (?P<bearer> \bbearer\s+ ) [\w.~+/=-]+
     | (?P<basic>  \bbasic\s+ ) (?=\S*[0-9=]) [\w+/=-]{8,}
     | (?P<key>    wp_(?:live|test)_ ) \w+
+    | (?P<signs>  whsec_ ) [\w+/=]+
     | (?P<login>  :// ) [^/\s@:]*:[^/\s@]*@
     | (?P<query>  [?&](?:api_key|api_secret|key|token|secret|password|sig|signature)= ) [^&\s]+
     | (?P<sql>    \[parameters:\  ) [^\n]*
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_SECRET_MARKS: Final = ("-----", "eyj", "bearer", "basic", "wp_", "://", "=", "[parameters")
+_SECRET_MARKS: Final = (
+    "-----",
+    "eyj",
+    "bearer",
+    "basic",
+    "wp_",
+    "whsec_",
+    "://",
+    "=",
+    "[parameters",
+)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

@@ -68,8 +68,8 @@ class Traces:
         for event in events:
             if not event.type.startswith("message."):
                 continue
-            if self._is_traced(event.message_id):
-                for span in self._spans(event, is_first=event.message_id in accepted):
+            if self._is_traced(event.moved_id):
+                for span in self._spans(event, is_first=event.moved_id in accepted):
                     self._processor.on_end(span)
 
     def close(self) -> None:
@@ -81,23 +81,23 @@ class Traces:
 
     def _spans(self, event: Event, *, is_first: bool) -> Iterator["ReadableSpan"]:
         state = event.type.removeprefix("message.")
-        began_at = made_at(event.message_id)
+        began_at = made_at(event.moved_id)
         if is_first:
             yield self._span(event, "accept", began_at, is_root=True)
         else:
             # What another process did last is not known here: the span is as short as the event.
-            before, since = self._last.get(event.message_id, ("", event.at))
+            before, since = self._last.get(event.moved_id, ("", event.at))
             yield self._span(event, _SPANS.get(before) or _after(state), since)
-        self._last.pop(event.message_id, None)
+        self._last.pop(event.moved_id, None)
         if not MessageState(state).is_final:
-            self._last[event.message_id] = (state, event.at)
+            self._last[event.moved_id] = (state, event.at)
             if len(self._last) > OPEN_MAX:
                 self._last.popitem(last=False)
 
     def _span(
         self, event: Event, name: str, since: datetime, *, is_root: bool = False
     ) -> "ReadableSpan":
-        trace_id = uuid_of(event.message_id)
+        trace_id = uuid_of(event.moved_id)
         root = _context(trace_id, trace_id)
         own = root if is_root else _context(trace_id, uuid_of(event.id))
         state = event.type.removeprefix("message.")
@@ -108,7 +108,7 @@ class Traces:
             parent=None if is_root else root,
             resource=self._resource,
             attributes={
-                "wirephoto.message_id": event.message_id,
+                "wirephoto.message_id": event.moved_id,
                 "wirephoto.state": state,
                 **told,
             },

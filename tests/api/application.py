@@ -13,11 +13,13 @@ from urllib.parse import unquote_to_bytes
 import httpx
 from litestar import Litestar
 
+from tests.egress_site import LOOPBACK
 from tests.factories import SENDER, make_ids
 from tests.library import make_media
 from tests.replying import NUMBERS, make_replies
 from wirephoto.api.app import create_app
 from wirephoto.api.auth import Keys
+from wirephoto.api.event_stream import EventStreams
 from wirephoto.api.metrics import Exposition
 from wirephoto.api.services import MediaServices, Services, WebhookSettings
 from wirephoto.clock import Clock
@@ -26,6 +28,9 @@ from wirephoto.domain.daily_cap import CapRules
 from wirephoto.domain.marketing import MarketingRules
 from wirephoto.domain.message import Category
 from wirephoto.domain.request import RequestRules
+from wirephoto.domain.sealing import Sealing
+from wirephoto.egress import Egress
+from wirephoto.engine.courier import Courier
 from wirephoto.engine.drafting import Drafting
 from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.senders import SenderDirectory
@@ -92,6 +97,8 @@ def make_app(
             submissions=Submissions(commits=commits, clock=clock, ids=ids, drafting=drafting),
             webhooks=WebhookSettings(DEFAULT_ACCOUNT, DEFAULT_TENANT, **webhooks),
             media=media or make_media(database, clock, Path(tempfile.gettempdir()), hosts=False),
+            courier=make_courier(clock),
+            streams=EventStreams(2),
             outlook=outlook,
             sync_wait=sync_wait,
             roles=frozenset({"api"}),
@@ -106,6 +113,11 @@ def make_exposition(database: Database, clock: Clock, **parts: Any) -> Expositio
     given = {"runners": list, "dispatcher": lambda: None, "volumes": {}}
     metrics = Metrics(codes=(), reasons=())
     return Exposition(metrics=metrics, database=database, clock=clock, **(given | parts))
+
+
+def make_courier(clock: Clock) -> Courier:
+    """Return a courier that may enter loopback."""
+    return Courier(Egress(clock, allow=LOOPBACK), Sealing([KEY]), clock, allow=LOOPBACK)
 
 
 async def add_sender(database: Database, clock: Clock) -> None:

@@ -79,6 +79,7 @@ def test_the_command_line_is_a_typer_application():
         "audit",
         "campaigns",
         "consents",
+        "endpoints",
         "keys",
         "media",
         "opt-outs",

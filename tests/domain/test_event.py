@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import NOW, make_attempt, make_message
-from wirephoto.domain.event import EVENT_TYPES, message_event
+from wirephoto.domain.event import EVENT_TYPES, inbound_event, message_event, told
 from wirephoto.domain.message import AttemptState, MessageState
 
 LATER = NOW + timedelta(seconds=3)
@@ -31,7 +31,8 @@ def test_each_state_has_an_event_of_its_name(state):
 def test_a_claim_is_not_told():
     """It is a lease between our processes, and may come and go many times."""
     assert "message.claimed" not in EVENT_TYPES
-    assert len(EVENT_TYPES) == len(MessageState) - 1
+    of_messages = [name for name in EVENT_TYPES if name.startswith("message.")]
+    assert len(of_messages) == len(MessageState) - 1
 
 
 def test_an_event_says_why_and_by_which_attempt():
@@ -70,3 +71,16 @@ def test_an_event_never_carries_numbers_or_captions():
     assert message.recipient not in told
     assert message.sender not in told
     assert message.text not in told
+
+
+def test_an_event_of_a_phone_names_the_message_and_nothing_of_it():
+    """Who wrote what is asked for by the id, and can be erased."""
+    event = inbound_event("evt_1", tenant_id="t", inbound_id="inb_1", reply="help", at=NOW)
+
+    assert told(event) == {
+        "id": "evt_1",
+        "type": "inbound.received",
+        "at": NOW,
+        "message_id": None,
+        "data": {"inbound_id": "inb_1", "reply": "help"},
+    }

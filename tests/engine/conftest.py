@@ -7,6 +7,7 @@ import pytest
 
 from tests.egress_site import open_site
 from tests.engine.library_stage import Shelf
+from tests.engine.receiver import Receiver, open_receiver
 from tests.engine.stage import Stage
 from tests.virtual_clock import VirtualClock
 from wirephoto.ids import Ids
@@ -30,3 +31,10 @@ async def shelf(stage: Stage, tmp_path: Path) -> AsyncIterator[Shelf]:
         yield made
         assert made.left_over() == []
         await made.close()
+
+
+@pytest.fixture
+async def receiver(stage: Stage) -> AsyncIterator[Receiver]:
+    """Give a customer's system, and what serves it."""
+    async with open_receiver(stage) as made:
+        yield made

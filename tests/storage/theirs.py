@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from sqlalchemy import insert, select
+
 from tests.factories import NOW, RECIPIENT, SENDER, make_attempt, make_message
 from tests.replying import NUMBERS, make_consent, make_opt_out, make_revocation
 from tests.storage.writing import OTHER_TENANT, add_tenant, event_of
+from wirephoto.domain.endpoint import Endpoint
 from wirephoto.domain.inbound_file import InboundFile
 from wirephoto.domain.media import MediaKind
 from wirephoto.domain.number_facts import NumberFacts, NumberKind
@@ -29,7 +32,16 @@ from wirephoto.storage.consents import (
     worded_at,
 )
 from wirephoto.storage.departures import people
-from wirephoto.storage.feed import FEED_START, read_feed
+from wirephoto.storage.endpoints import (
+    delete_endpoint,
+    get_endpoint,
+    hurry,
+    insert_endpoint,
+    list_endpoints,
+    lock_endpoint,
+    move_back,
+)
+from wirephoto.storage.feed import FEED_START, FeedPosition, place_before, read_feed
 from wirephoto.storage.history import list_contacts
 from wirephoto.storage.hosting import (
     HostedName,
@@ -108,7 +120,9 @@ from wirephoto.storage.schema import (
     DEFAULT_ACCOUNT,
     DEFAULT_BRAND,
     DEFAULT_CAMPAIGN,
+    events,
 )
+from wirephoto.storage.schema_endpoints import deliveries
 from wirephoto.storage.senders import Sender, add_sender
 from wirephoto.storage.webhooks import InboundMessage, get_inbound, insert_inbound, list_inbound
 
@@ -156,6 +170,35 @@ async def store_their_senders(tx):
     )
 
 
+async def store_their_endpoint(tx):
+    endpoint = Endpoint("end_1", OTHER_TENANT, "https://x.test/", None, None, "sealed", NOW)
+    await insert_endpoint(tx, endpoint, FEED_START, NOW)
+    event = (await tx.execute(select(events).where(events.c.tenant_id == OTHER_TENANT))).one()
+    row = {
+        "endpoint_id": "end_1",
+        "xid": event.xid or 0,
+        "seq": event.seq,
+        "tenant_id": OTHER_TENANT,
+        "subject": event.message_id,
+        "tries": 1,
+        "due_at": LATER,
+    }
+    await tx.execute(insert(deliveries).values(row))
+
+
+async def hurried(tx, tenant):
+    """Return whether their event is tried at once."""
+    await hurry(tx, tenant, "end_1", NOW)
+    return (await tx.execute(select(deliveries.c.due_at))).scalar_one() == NOW
+
+
+async def changed_endpoint(tx, tenant, change, **how):
+    """Return whether a change that returns nothing has changed another tenant's endpoint."""
+    before = await get_endpoint(tx, OTHER_TENANT, "end_1")
+    await change(tx, tenant, "end_1", **how)
+    return await get_endpoint(tx, OTHER_TENANT, "end_1") != before
+
+
 def are_theirs(stored):
     """Tell whether every kind of row of `store_their_senders` is there; none may come alone."""
     found = {
@@ -188,6 +231,7 @@ async def store_theirs(database):
         await store_their_number(tx)
         await store_their_pool(tx)
         await store_their_senders(tx)
+        await store_their_endpoint(tx)
         await insert_opt_outs(tx, [make_opt_out(tenant_id=OTHER_TENANT)])
         await insert_consents(tx, [make_consent(tenant_id=OTHER_TENANT)])
         await insert_revocations(tx, [make_revocation(tenant_id=OTHER_TENANT)])
@@ -268,5 +312,14 @@ ASKED = {
     ),
     list_contacts: lambda tx, tenant, *_: list_contacts(tx, tenant, RECIPIENT),
     worded_at: lambda tx, tenant, *_: worded_at(tx, tenant, [RECIPIENT]),
+    list_endpoints: lambda tx, tenant, *_: list_endpoints(tx, tenant),
+    get_endpoint: lambda tx, tenant, *_: get_endpoint(tx, tenant, "end_1"),
+    lock_endpoint: lambda tx, tenant, *_: lock_endpoint(tx, tenant, "end_1"),
+    move_back: lambda tx, tenant, *_: changed_endpoint(
+        tx, tenant, move_back, place=FeedPosition(0, -1)
+    ),
+    hurry: lambda tx, tenant, *_: hurried(tx, tenant),
+    place_before: lambda tx, tenant, *_: place_before(tx, tenant, NOW),
+    delete_endpoint: lambda tx, tenant, *_: changed_endpoint(tx, tenant, delete_endpoint),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }

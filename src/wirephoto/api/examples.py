@@ -6,6 +6,7 @@ MESSAGE_ID = "msg_01kjxsk7r0eheprta8jab2vs3w"
 PATHS = {
     "number": "+12025550100",
     "opt_out_id": "opt_01kjxsk7r0eheprta8jab2vs3w",
+    "endpoint_id": "end_01kjxsk7r0eheprta8jab2vs3w",
     "campaign_id": "cmp_01kjxsk7r0eheprta8jab2vs3w",
     "inbound_id": "inb_01kjxsn2c8ff68x9mperq63te9",
     "attachment": "0",
@@ -37,6 +38,12 @@ def example_of(name: str) -> Any:
         },
         "SenderChange": {"paused": True, "reason": "The carrier asked us to look into it."},
         "CampaignChange": {"rate": "50/min"},
+        "EndpointRequest": {
+            "url": "https://shop.example.com/hooks/wirephoto",
+            "event_types": ["message.delivered", "message.undeliverable", "message.rejected"],
+        },
+        "EndpointChange": {"enabled": True},
+        "ReplayRequest": {"since": "2026-03-04T15:00:00Z"},
         "ResolveRequest": {"outcome": "not_sent", "attempt": 1},
         "MessageView": _message(),
         "MessageList": {"messages": [_message()], "next_cursor": None},

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from wirephoto.api.fields_endpoints import ENDPOINTS
 from wirephoto.api.fields_inbound import INBOUND
 from wirephoto.api.fields_people import OWN, PAGE_CURSOR, PEOPLE
 
@@ -28,6 +29,7 @@ _MESSAGE_REQUEST = {
 FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     PEOPLE
     | INBOUND
+    | ENDPOINTS
     | {
         "MessageRequest": _MESSAGE_REQUEST,
         "BatchMessage": _MESSAGE_REQUEST
@@ -341,6 +343,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "media_id": "The id of an upload, or of a fetched file.",
         "number": "The sender's number: E.164, or a short code.",
         "opt_out_id": "The opt-out's id.",
+        "endpoint_id": "The endpoint's id.",
         "recipient": "The phone's number: only what concerns it.",
         "inbound_id": "The inbound message's id.",
         "attachment": "The attachment's place in `media`, from 0.",

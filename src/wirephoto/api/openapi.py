@@ -319,6 +319,8 @@ def _responses(operation: _Operation, schemas: _Schemas) -> Json:
         made[status] = {"description": spec.description}
         if spec.data_container is not None:
             made[status]["content"] = {JSON: {"schema": schemas.of(spec.data_container)}}
+            if streamed := handler.opt.get("streams"):
+                made[status]["content"][streamed] = {"schema": _text_schema(streamed)}
         if operation.takes_key and status < HTTPStatus.BAD_REQUEST:
             made[status]["headers"] = _header_objects(["Idempotent-Replayed"])
     for status, codes in _problems(operation).items():

@@ -65,6 +65,7 @@ CODES: dict[str, tuple[int, str]] = {
     "key_reused": (422, "The idempotency key was used for another request"),
     "internal": (500, "Something is wrong here"),
     "unavailable": (503, "Storage is unavailable now"),
+    "streams_full": (503, "There are as many streams as this process may have"),
     "webhook_unverified": (503, "The webhook cannot be verified"),
 }
 """Every error code with its HTTP status and its title."""
@@ -74,6 +75,7 @@ HEADERS: dict[str, dict[str, str]] = {
     "too_slow": {"Connection": "close"},
     "unavailable": {"Retry-After": "1"},
     "key_in_use": {"Retry-After": "1"},
+    "streams_full": {"Retry-After": "5"},
     "webhook_unverified": {"Retry-After": "60"},
 }
 """What an answer with an error code tells in headers."""

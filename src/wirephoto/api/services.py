@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from wirephoto.api.auth import Keys
+    from wirephoto.api.event_stream import EventStreams
     from wirephoto.api.metrics import Exposition
     from wirephoto.clock import Clock
     from wirephoto.domain.consent import ConsentPolicy
     from wirephoto.domain.keyed_hash import NumberHash
+    from wirephoto.engine.courier import Courier
     from wirephoto.engine.drafting import Drafting
     from wirephoto.engine.library import Library
     from wirephoto.engine.outlook import Outlook
@@ -66,6 +68,8 @@ class Services:
     submissions: Submissions
     webhooks: WebhookSettings
     media: MediaServices
+    courier: Courier
+    streams: EventStreams
     outlook: Outlook
     drafting: Drafting
     directory: SenderDirectory

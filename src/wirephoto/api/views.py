@@ -183,7 +183,7 @@ class FeedEventView(msgspec.Struct):
     id: str
     type: str
     at: datetime
-    message_id: str
+    message_id: str | None
     data: Mapping[str, str | int]
 
 

@@ -14,9 +14,11 @@ from wirephoto.api.app import create_app
 from wirephoto.api.auth import HOW_TO_MAKE_A_KEY, Keys
 from wirephoto.api.services import Services, WebhookSettings
 from wirephoto.bootstrap import rules
+from wirephoto.bootstrap.events import EventParts
 from wirephoto.bootstrap.locking import lock_file
 from wirephoto.bootstrap.media import MediaParts
 from wirephoto.bootstrap.numbers import NumberParts
+from wirephoto.bootstrap.opening import hash_key
 from wirephoto.bootstrap.watch import Watch
 from wirephoto.clock import Clock
 from wirephoto.config import Role, Settings
@@ -43,7 +45,6 @@ from wirephoto.errors import SettingsInvalid
 from wirephoto.ids import Ids
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database, open_database
-from wirephoto.storage.installation import load_hash_key
 from wirephoto.storage.migrations import upgrade
 from wirephoto.storage.schema import DEFAULT_ACCOUNT, DEFAULT_TENANT
 from wirephoto.storage.senders import (
@@ -101,6 +102,9 @@ class Gateway:
         self._egress = Egress(clock, allow=settings.egress_allow)
         self.media = media or self._make_media()
         self._look_ups = NumberParts(settings, database=self.database, clock=clock, ids=self._ids)
+        self.events = EventParts(
+            settings, database=self.database, clock=clock, ids=self._ids, random=self._random
+        )
         self._cap_rules = rules.cap_rules(settings)
         self._departures = rules.departure_rules(settings)
         self.outlook = Outlook(self.database, clock, self._cap_rules)
@@ -137,7 +141,8 @@ class Gateway:
         if self.database.is_postgres:
             self._lookout = Lookout(self.database, self.clock)
             await self._lookout.turn()  # before anybody looks at the clock
-        self.numbers.learn(await hash_key(self.database))
+        for keeper in (self.numbers, self.events.sealing):
+            keeper.learn(await hash_key(self.database))
         await self._configure()
         await self.media.start()
         if Role.DISPATCH in settings.roles and not self.database.is_postgres:
@@ -169,6 +174,7 @@ class Gateway:
                     closing.push_async_callback(client.close)
             closing.push_async_callback(self.commits.drain)
             closing.push_async_callback(_stop_runners, self.runners, grace_s)
+            closing.push_async_callback(self.events.stop, grace_s)
             if self.preparation:
                 closing.push_async_callback(self.preparation.stop, grace_s)
             if self.dispatcher:
@@ -205,6 +211,8 @@ class Gateway:
                 commits=self.commits, clock=self.clock, ids=self._ids, drafting=drafting
             ),
             media=self.media.services(),
+            courier=self.events.courier,
+            streams=self.events.streams,
             outlook=self.outlook,
             webhooks=WebhookSettings(
                 account_id=DEFAULT_ACCOUNT,
@@ -273,6 +281,8 @@ class Gateway:
                 replies=self.replies,
             )
             yield self.media.collector(self._random)
+        if Role.EVENTS in roles:
+            yield self.events.deliveries
         if Role.MAINTENANCE in roles:
             yield from self._maintenance()
 
@@ -371,19 +381,6 @@ async def _stop_runners(runners: list[Runner], grace_s: float) -> None:
         async with asyncio.timeout(grace_s), asyncio.TaskGroup() as group:
             for runner in runners:
                 group.create_task(runner.stop())
-
-
-async def hash_key(database: Database) -> str:
-    """Return the installation's own key for the hashes of numbers."""
-    async with database.read() as tx:
-        return await load_hash_key(tx)
-
-
-async def open_current(database_url: SecretStr) -> Database:
-    """Return the database with its schema up to date, for a command beside the gateway."""
-    database = open_database(database_url.get_secret_value())
-    await upgrade(database)
-    return database
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -33,6 +33,7 @@ async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[Non
                 yield
         finally:
             stopping_at = gateway.clock.monotonic()
+            gateway.events.streams.close()
             try:
                 # Requests that wait for the provider's answer need everything else to go on.
                 await server.stop()

@@ -15,6 +15,7 @@ from wirephoto.cli import (
     database,
     demo,
     documents,
+    endpoints,
     forecast,
     keys,
     media,
@@ -48,6 +49,7 @@ app.add_typer(senders.app, name="senders")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(consents.app, name="consents")
 app.add_typer(opt_outs.app, name="opt-outs")
+app.add_typer(endpoints.app, name="endpoints")
 
 
 @app.command("version")

@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from wirephoto.config import values
 from wirephoto.config.compliance import ComplianceSettings
 from wirephoto.config.declaring import setting
+from wirephoto.config.events import EventSettings
 from wirephoto.config.observing import ObservingSettings
 from wirephoto.config.serving import ServingSettings
 
@@ -48,7 +49,7 @@ _NetworkCodes = Annotated[tuple[str, ...], BeforeValidator(values.network_codes)
 _KeyFile = Annotated[values.KeyFile, BeforeValidator(values.private_key_file)]
 
 
-class Settings(ServingSettings, ComplianceSettings, ObservingSettings):
+class Settings(ServingSettings, ComplianceSettings, EventSettings, ObservingSettings):
     """All settings of a process; `load_settings` makes them and reports their faults.
 
     Durations end in their unit. Secrets, and the database's address, which may hold a password,
@@ -361,7 +362,9 @@ class Settings(ServingSettings, ComplianceSettings, ObservingSettings):
         return self.media
 
 
-_INHERITED = ComplianceSettings.model_fields | ObservingSettings.model_fields
+_INHERITED = (
+    ComplianceSettings.model_fields | EventSettings.model_fields | ObservingSettings.model_fields
+)
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         str(Settings.model_fields[name].validation_alias): name

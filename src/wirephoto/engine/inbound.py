@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from wirephoto.clock import Clock
+from wirephoto.domain.event import inbound_event
 from wirephoto.domain.follow import Pair, contradicts
 from wirephoto.domain.inbound_file import ADDRESS_LIFE, InboundFile
 from wirephoto.domain.message import Attempt, Message
@@ -18,6 +19,7 @@ from wirephoto.storage.inbound_files import insert_inbound_files
 from wirephoto.storage.messages import (
     Transition,
     find_attempts,
+    insert_events,
     lock_messages,
     record_transitions,
 )
@@ -188,6 +190,14 @@ class Inbound:
         if not await insert_inbound(tx, followed):
             return REPEATED
         await insert_inbound_files(tx, _files_of(followed))
+        event = inbound_event(
+            self._ids.new("evt", webhook.received_at),
+            tenant_id=followed.tenant_id,
+            inbound_id=followed.id,
+            reply=followed.reply,
+            at=webhook.received_at,
+        )
+        await insert_events(tx, [event])
         return APPLIED
 
 

@@ -3,6 +3,7 @@
 from wirephoto.storage import (
     schema,
     schema_consents,
+    schema_endpoints,
     schema_media,
     schema_numbers,
     schema_recipients,
@@ -16,5 +17,6 @@ MODULES = (
     schema_consents,
     schema_senders,
     schema_numbers,
+    schema_endpoints,
 )
 metadata = schema.metadata
