@@ -65,10 +65,7 @@ def make_app(
     marketing: MarketingRules | None = None,
     **webhooks: Any,
 ) -> Litestar:
-    """Return the application over a database; its first key is `KEY`, nothing dispatches.
-
-    It hosts files where a test hands in `media`.
-    """
+    """Return the application over a database; it hosts files where a test hands in `media`."""
     commits, ids = GroupCommit(database), make_ids()
     directory, outlook = SenderDirectory(database, clock), Outlook(database, clock, CapRules())
     drafting = Drafting(
