@@ -32,7 +32,6 @@ from wirephoto.domain.sealing import Sealing
 from wirephoto.egress import Egress
 from wirephoto.engine.courier import Courier
 from wirephoto.engine.drafting import Drafting
-from wirephoto.engine.key_use import KeyUses
 from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.engine.submission import Submissions
@@ -86,7 +85,7 @@ def make_app(
             commits=commits,
             clock=clock,
             ids=ids,
-            keys=Keys(database, clock, uses=KeyUses(database, clock), first_key=KEY),
+            keys=Keys(database, clock, first_key=KEY),
             drafting=drafting,
             directory=directory,
             numbers=NUMBERS,

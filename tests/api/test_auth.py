@@ -13,7 +13,6 @@ from tests.api.conftest import with_services
 from wirephoto.api.auth import CACHED_MAX, Keys
 from wirephoto.api.services import services_of
 from wirephoto.domain.api_key import KeyMode, Scope, make_key
-from wirephoto.engine.key_use import KeyUses
 from wirephoto.storage.database import open_database
 from wirephoto.storage.keys import revoke_key
 from wirephoto.storage.schema import DEFAULT_TENANT, api_keys
@@ -150,9 +149,7 @@ async def test_a_new_key_works_at_once(app, store_key):
 @on_sqlite
 async def test_without_any_key_the_answer_says_how_to_make_one(app, database, clock):
     """The first thing that a newcomer meets is this 401."""
-    bare = with_services(
-        app, keys=Keys(database, clock, uses=KeyUses(database, clock), first_key=None)
-    )
+    bare = with_services(app, keys=Keys(database, clock, first_key=None))
     async with client_of(bare, key=None) as client:
         before = await client.get("/v1/messages")
 

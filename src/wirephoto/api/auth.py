@@ -35,15 +35,14 @@ class Forbidden(WirephotoError):
 class Keys:
     """Finds out who a key belongs to.
 
-    `first_key` is the operator's own from the settings; it has every right.
+    `first_key` is the operator's own from the settings; it has every right. `uses` is
+    the duty that writes when the others were last used.
     """
 
-    def __init__(
-        self, database: Database, clock: Clock, *, uses: KeyUses, first_key: str | None
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, *, first_key: str | None) -> None:
         self._database = database
         self._clock = clock
-        self._uses = uses
+        self.uses = KeyUses(database, clock)
         self._first_hash = key_hash(first_key) if first_key else None
         self._cache: dict[str, _Known] = {}
         self._exists = first_key is not None
@@ -63,7 +62,7 @@ class Keys:
                 self._cache.clear()
             self._cache[hashed] = known
         if known.caller and known.stored:
-            self._uses.saw(known.caller.tenant_id, known.caller.key_id)
+            self.uses.saw(known.caller.tenant_id, known.caller.key_id)
         return known.caller
 
     def forget(self) -> None:

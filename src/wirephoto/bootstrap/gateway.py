@@ -29,7 +29,6 @@ from wirephoto.egress import Egress
 from wirephoto.engine.dispatcher import Dispatcher, DispatchSettings, Provider
 from wirephoto.engine.drafting import Drafting
 from wirephoto.engine.inbound import Inbound
-from wirephoto.engine.key_use import KeyUses
 from wirephoto.engine.lookout import Lookout
 from wirephoto.engine.loop import Duty, Runner
 from wirephoto.engine.maintenance import Expirer, Overdue, Pruner, Rescuer
@@ -123,10 +122,7 @@ class Gateway:
         self._lookout: Lookout | None = None
         self.dispatcher: Dispatcher | None = None
         self.preparation: Preparation | None = None
-        self._key_uses = KeyUses(self.database, clock)
-        self.keys = Keys(
-            self.database, clock, uses=self._key_uses, first_key=_revealed(settings.api_key)
-        )
+        self.keys = Keys(self.database, clock, first_key=_revealed(settings.api_key))
         self.app: Litestar = create_app(self._services())
 
     async def start(self) -> None:
@@ -262,7 +258,7 @@ class Gateway:
         if self._lookout:
             yield self._lookout
         if Role.API in roles:
-            yield self._key_uses
+            yield self.keys.uses
         if Role.MEDIA in roles:
             self.preparation = Preparation(
                 database=self.database,

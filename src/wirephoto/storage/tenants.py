@@ -34,9 +34,9 @@ async def list_tenants(tx: Transaction) -> list[Tenant]:
 
 
 @across_tenants("whether there is such a tenant is what the look-up finds out")
-async def find_tenant(tx: Transaction, tenant_id: str) -> Tenant | None:
+async def find_tenant(tx: Transaction, id_: str) -> Tenant | None:
     """Return a tenant."""
-    if not is_storable(tenant_id):
+    if not is_storable(id_):
         return None
-    row = (await tx.execute(select(tenants).where(tenants.c.id == tenant_id))).one_or_none()
+    row = (await tx.execute(select(tenants).where(tenants.c.id == id_))).one_or_none()
     return Tenant(**row._mapping) if row else None  # noqa: SLF001 - documented
