@@ -144,22 +144,6 @@ async def test_a_replaced_key_works_beside_its_successor(app, client, clock):
     assert (await client.post(path, json={})).json()["code"] == "not_rotatable"
 
 
-async def test_a_test_key_gets_no_live_one(app, client):
-    """Else whoever may only try things out could write to phones."""
-    live = (await make(client))["api_key"]["id"]
-    key = (await make(client, mode="test", scopes=["admin"]))["key"]
-    async with client_of(app, key=key) as tester:
-        answers = [
-            await tester.post("/v1/api-keys", json={"name": "x"}),
-            await tester.post(f"/v1/api-keys/{live}/rotate", json={}),
-            await tester.delete(f"/v1/api-keys/{live}"),
-        ]
-        made = await make(tester, mode="test")
-
-    assert [answer.status_code for answer in answers] == [403, 403, 403]
-    assert made["key"].startswith("wp_test_")
-
-
 @pytest.mark.parametrize("scope", [Scope.SEND, Scope.READ, Scope.MANAGE])
 async def test_only_the_scope_admin_deals_with_keys(app, store_key, scope):
     """A key that could make keys would have every scope."""

@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from wirephoto.api.answers import JSON, json_answer
-from wirephoto.api.auth import Forbidden, Requirement, caller_of
+from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.bodies import read_body
 from wirephoto.api.messages import BODY_BYTES_MAX, PAGE_MAX
 from wirephoto.api.problems import problem
@@ -30,14 +30,11 @@ from wirephoto.engine.keyring import (
 )
 from wirephoto.storage.keys import ApiKey
 
-TEST_KEYS_ONLY = "A test key deals with test keys only."
-
 
 class KeyRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A key to make."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
-    mode: KeyMode = KeyMode.LIVE
     scopes: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1)] = (Scope.SEND, Scope.READ)
     senders: Annotated[list[str], msgspec.Meta(max_length=SENDERS_MAX)] = []
     categories: Annotated[tuple[Category, ...], msgspec.Meta(min_length=1)] = tuple(
@@ -121,14 +118,12 @@ async def list_page(
     opt={"body": KeyRequest, "keyed": False, "problems": _PROBLEMS},
 )
 async def create(request: AnyRequest) -> Response[Any]:
-    """Make a key; only its hash is kept. A key of a test makes keys of tests only."""
+    """Make a key; only its hash is kept."""
     wanted = read_body(await request.body(), _REQUEST)
-    _check_mode(request, wanted.mode)
     expires_at = wanted.expires_at and wanted.expires_at.astimezone(UTC)
     issued = await _keyring(request).create(
         Wanted(
             name=wanted.name,
-            mode=wanted.mode,
             scopes=list(dict.fromkeys(wanted.scopes)),
             senders=wanted.senders,
             categories=wanted.categories,
@@ -210,20 +205,7 @@ def key_view(key: ApiKey) -> KeyView:
 
 
 async def _own_key(request: AnyRequest, key_id: str) -> ApiKey | None:
-    key = await _keyring(request).key(key_id) if is_id(key_id) else None
-    if key is not None:
-        _check_mode(request, key.mode)
-    return key
-
-
-def _check_mode(request: AnyRequest, mode: str) -> None:
-    """Keep test keys from opening what only live ones may.
-
-    Raises:
-        Forbidden: a test key asks for what concerns a live one.
-    """
-    if mode == KeyMode.LIVE and not caller_of(request).live:
-        raise Forbidden(TEST_KEYS_ONLY)
+    return await _keyring(request).key(key_id) if is_id(key_id) else None
 
 
 def _keyring(request: AnyRequest) -> Keyring:

@@ -18,7 +18,7 @@ from wirephoto.bootstrap import open_current
 from wirephoto.cli.serve import EnvFile
 from wirephoto.clock import SystemClock
 from wirephoto.config import ENV_FILE, Settings, load_settings
-from wirephoto.domain.api_key import SAFE_CATEGORIES, KeyMode, Scope
+from wirephoto.domain.api_key import SAFE_CATEGORIES, Scope
 from wirephoto.domain.message import Category
 from wirephoto.engine.keyring import OVERLAP_MAX, Crowded, Issued, Keyring, Wanted
 from wirephoto.errors import RequestRefused
@@ -52,7 +52,6 @@ def create(
     expires_in: Annotated[
         str | None, typer.Option(metavar="TIME", help="How long it lives, such as 90d.")
     ] = None,
-    test: Annotated[bool, typer.Option("--test", help="Nothing that it sends leaves.")] = False,
     tenant: TenantId = DEFAULT_TENANT,
     as_json: Json = False,
     env_file: EnvFile = ENV_FILE,
@@ -66,7 +65,6 @@ def create(
     lifetime = _duration("--expires-in", expires_in) if expires_in else None
     wanted = Wanted(
         name=name,
-        mode=KeyMode.TEST if test else KeyMode.LIVE,
         scopes=list(dict.fromkeys(scope or (Scope.SEND, Scope.READ))),
         senders=sender or (),
         categories=category or sorted(SAFE_CATEGORIES),
