@@ -24,10 +24,10 @@ MAINTENANCE = {"rescuer", "expirer", "overdue", "media-sweeper", "pruner", "reck
 DUTIES = [
     (
         frozenset(Role),
-        {"preparation", "dispatch", "inbound", "collector", "deliveries", *MAINTENANCE},
+        {"preparation", "dispatch", "inbound", "collector", "deliveries", "key-uses", *MAINTENANCE},
     ),
-    ({Role.API}, set()),
-    ({Role.API, Role.MEDIA}, {"preparation"}),
+    ({Role.API}, {"key-uses"}),
+    ({Role.API, Role.MEDIA}, {"preparation", "key-uses"}),
     ({Role.DISPATCH}, {"dispatch"}),
     ({Role.EVENTS}, {"deliveries"}),
     ({Role.INBOUND, Role.MAINTENANCE}, {"inbound", "collector", *MAINTENANCE}),

@@ -154,7 +154,7 @@ async def test_a_stream_ends_with_its_key(app, connect, clock, database, key):
     reader = connect()
     await reader.part()
     async with database.transaction() as tx:
-        stored = await find_key(tx, key_hash(key))
+        stored = await find_key(tx, key_hash(key), clock.now())
         await revoke_key(tx, DEFAULT_TENANT, stored.id, clock.now())
 
     await pass_time(reader, clock, CACHE_S + REST_S)

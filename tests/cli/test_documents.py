@@ -84,4 +84,5 @@ def test_the_command_line_is_a_typer_application():
         "media",
         "opt-outs",
         "senders",
+        "tenants",
     }

@@ -117,3 +117,33 @@ def test_a_client_variable_is_no_fault(run):
     said = run("keys", "create", "--name", "x", WIREPHOTO_URL="http://127.0.0.1:3000")
 
     assert said.code == 0
+
+
+def test_a_key_is_replaced(run):
+    """The old one goes on meanwhile, and the list tells when it ends."""
+    old = json.loads(run("keys", "create", "--name", "shop", "--scope", "read", "--json").out)
+
+    new = json.loads(run("keys", "rotate", old["id"], "--overlap", "2h", "--json").out)
+    crowded = run("keys", "rotate", new["id"])
+    listed = json.loads(run("keys", "list", "--json").out)
+
+    assert (new["name"], new["scopes"]) == ("shop", ["read"])
+    assert [each["expires_at"] is None for each in listed] == [True, False]
+    assert {each["family"] for each in listed} == {old["id"]}
+    assert crowded.code == 1
+    assert old["id"] in crowded.err
+
+
+@pytest.mark.parametrize("overlap", ["31d", "soon", "-1h"])
+def test_an_overlap_that_is_none_is_refused(run, overlap):
+    """A typing error must not end a key at once."""
+    assert run("keys", "rotate", "key_x", f"--overlap={overlap}").code == 2
+
+
+def test_a_key_has_the_rights_that_were_typed(run):
+    """What is left out is what most callers need."""
+    run("keys", "create", "--name", "x", "--category", "emergency", "--expires-in", "90d")
+
+    [listed] = json.loads(run("keys", "list", "--json").out)
+    assert listed["categories"] == ["emergency"]
+    assert listed["expires_at"] is not None

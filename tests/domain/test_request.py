@@ -10,6 +10,7 @@ import pytest
 from tests.factories import NOW, PICTURE, SENDER, send_request
 from wirephoto.domain.media import Media, MediaKind
 from wirephoto.domain.message import Category, Priority
+from wirephoto.domain.origin import Origins
 from wirephoto.domain.request import MessageRequest, RequestRules, check_request
 from wirephoto.errors import RequestRefused
 
@@ -26,9 +27,17 @@ DAY = timedelta(days=1)
 MOMENT = timedelta(microseconds=1)
 
 
-def check(rules=RULES, senders=(SENDER,), live=True, **changes):
+def check(rules=RULES, senders=(SENDER,), live=True, categories=tuple(Category), **changes):
     request = msgspec.convert(send_request(**({"to": REAL} | changes)), MessageRequest)
-    return check_request(request, rules, senders=senders, pools=(), uploads={}, live=live, now=NOW)
+    return check_request(
+        request,
+        rules,
+        origins=Origins(senders, {}),
+        categories=categories,
+        uploads={},
+        live=live,
+        now=NOW,
+    )
 
 
 def faults(**changes):

@@ -43,7 +43,7 @@ async def revoke(database, key_id, tenant_id=DEFAULT_TENANT):
 
 async def find(database, key_hash):
     async with database.read() as tx:
-        return await find_key(tx, key_hash), await any_key(tx)
+        return await find_key(tx, key_hash, LATER), await any_key(tx, LATER)
 
 
 async def test_a_key_is_found_by_its_hash(database):

@@ -55,7 +55,15 @@ from wirephoto.storage.inbound_files import (
     insert_inbound_files,
     list_inbound_files,
 )
-from wirephoto.storage.keys import ApiKey, insert_key, list_keys, revoke_key
+from wirephoto.storage.keys import (
+    ApiKey,
+    end_key,
+    get_key,
+    insert_key,
+    list_keys,
+    lock_family,
+    revoke_key,
+)
 from wirephoto.storage.leases import drop_lease, take_lease
 from wirephoto.storage.media import (
     Original,
@@ -321,5 +329,8 @@ ASKED = {
     hurry: lambda tx, tenant, *_: hurried(tx, tenant),
     place_before: lambda tx, tenant, *_: place_before(tx, tenant, NOW),
     delete_endpoint: lambda tx, tenant, *_: changed_endpoint(tx, tenant, delete_endpoint),
+    get_key: lambda tx, tenant, *_: get_key(tx, tenant, "key_1"),
+    lock_family: lambda tx, tenant, *_: lock_family(tx, tenant, "key_1"),
+    end_key: lambda tx, tenant, *_: end_key(tx, tenant, "key_1", NOW),
     revoke_key: lambda tx, tenant, *_: revoke_key(tx, tenant, "key_1", NOW),
 }

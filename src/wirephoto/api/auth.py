@@ -1,5 +1,6 @@
 """API keys: who asks, and what they may do."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -7,10 +8,12 @@ from litestar.connection import ASGIConnection
 from wirephoto.api.services import services_of
 from wirephoto.clock import Clock
 from wirephoto.domain.api_key import KeyMode, Scope, allows, is_well_formed, key_hash
+from wirephoto.domain.message import Category
 from wirephoto.engine.drafting import Caller
+from wirephoto.engine.key_use import KeyUses
 from wirephoto.errors import WirephotoError
 from wirephoto.storage.database import Database
-from wirephoto.storage.keys import any_key, find_key
+from wirephoto.storage.keys import ApiKey, any_key, find_key
 from wirephoto.storage.schema import DEFAULT_TENANT
 
 CACHE_S = 4.0
@@ -32,14 +35,16 @@ class Forbidden(WirephotoError):
 class Keys:
     """Finds out who a key belongs to.
 
-    `first_key` is the operator's own from the settings; it has every scope.
+    `first_key` is the operator's own from the settings; it has every right. `uses` is
+    the duty that writes when the others were last used.
     """
 
     def __init__(self, database: Database, clock: Clock, *, first_key: str | None) -> None:
         self._database = database
         self._clock = clock
+        self.uses = KeyUses(database, clock)
         self._first_hash = key_hash(first_key) if first_key else None
-        self._cache: dict[str, tuple[float, Caller | None]] = {}
+        self._cache: dict[str, _Known] = {}
         self._exists = first_key is not None
 
     async def caller_of(self, key: str) -> Caller | None:
@@ -51,36 +56,70 @@ class Keys:
         hashed = key_hash(key)
         now = self._clock.monotonic()
         known = self._cache.get(hashed)
-        if known and now - known[0] < CACHE_S:
-            return known[1]
-        caller = await self._look_up(key, hashed)
-        if len(self._cache) >= CACHED_MAX:
-            self._cache.clear()
-        self._cache[hashed] = (now, caller)
-        return caller
+        if known is None or now >= known.until:
+            known = await self._look_up(key, hashed)
+            if len(self._cache) >= CACHED_MAX:
+                self._cache.clear()
+            self._cache[hashed] = known
+        if known.caller and known.stored:
+            self.uses.saw(known.caller.tenant_id, known.caller.key_id)
+        return known.caller
+
+    def forget(self) -> None:
+        """Look every key up anew: this process has changed one."""
+        self._cache.clear()
 
     async def any_exists(self) -> bool:
         """Tell whether there is a key at all."""
         if not self._exists:
             async with self._database.read() as tx:
-                self._exists = await any_key(tx)
+                self._exists = await any_key(tx, self._clock.now())
         return self._exists
 
-    async def _look_up(self, key: str, hashed: str) -> Caller | None:
+    async def _look_up(self, key: str, hashed: str) -> "_Known":
+        until = self._clock.monotonic() + CACHE_S
         if hashed == self._first_hash:
-            return Caller(DEFAULT_TENANT, "settings", live=True, scopes=frozenset({Scope.ADMIN}))
+            return _Known(_OPERATOR, until, stored=False)
         if not is_well_formed(key):
-            return None
+            return _Known(None, until)
+        now = self._clock.now()
         async with self._database.read() as tx:
-            stored = await find_key(tx, hashed)
-        if stored is None:
-            return None
-        return Caller(
-            tenant_id=stored.tenant_id,
-            key_id=stored.id,
-            live=stored.mode == KeyMode.LIVE,
-            scopes=frozenset(Scope(scope) for scope in stored.scopes),
-        )
+            row = await find_key(tx, hashed, now)
+        if row is None:
+            return _Known(None, until)
+        if row.expires_at is not None:
+            left_s = (row.expires_at - now).total_seconds()
+            until = min(until, self._clock.monotonic() + left_s)
+        return _Known(_caller(row), until)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whose a key is, believed until a time of the monotonic clock."""
+
+    caller: Caller | None
+    until: float
+    stored: bool = True
+
+
+_OPERATOR = Caller(
+    tenant_id=DEFAULT_TENANT,
+    key_id="settings",
+    live=True,
+    scopes=frozenset({Scope.ADMIN}),
+    categories=frozenset(Category),
+)
+
+
+def _caller(row: ApiKey) -> Caller:
+    return Caller(
+        tenant_id=row.tenant_id,
+        key_id=row.id,
+        live=row.mode == KeyMode.LIVE,
+        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        senders=frozenset(row.senders),
+        categories=frozenset(Category(category) for category in row.categories),
+    )
 
 
 class Requirement:

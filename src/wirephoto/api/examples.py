@@ -9,6 +9,7 @@ PATHS = {
     "endpoint_id": "end_01kjxsk7r0eheprta8jab2vs3w",
     "campaign_id": "cmp_01kjxsk7r0eheprta8jab2vs3w",
     "inbound_id": "inb_01kjxsn2c8ff68x9mperq63te9",
+    "key_id": "key_01kjxsk7r0eheprta8jab2vs3w",
     "attachment": "0",
     "recipient": "+12125550123",
 }
@@ -36,6 +37,7 @@ def example_of(name: str) -> Any:
             "message": "MMS sending initiated successfully.",
             "message_uuid": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab",
         },
+        "KeyRequest": {"name": "shop", "scopes": ["send"], "senders": ["+12025550100"]},
         "SenderChange": {"paused": True, "reason": "The carrier asked us to look into it."},
         "CampaignChange": {"rate": "50/min"},
         "EndpointRequest": {

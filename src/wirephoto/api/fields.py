@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from wirephoto.api.fields_endpoints import ENDPOINTS
 from wirephoto.api.fields_inbound import INBOUND
+from wirephoto.api.fields_keys import KEYS
 from wirephoto.api.fields_people import OWN, PAGE_CURSOR, PEOPLE
 
 _MESSAGE_REQUEST = {
@@ -30,6 +31,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     PEOPLE
     | INBOUND
     | ENDPOINTS
+    | KEYS
     | {
         "MessageRequest": _MESSAGE_REQUEST,
         "BatchMessage": _MESSAGE_REQUEST
@@ -341,6 +343,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
         "message_id": "The message's id.",
         "media_id": "The id of an upload, or of a fetched file.",
+        "key_id": "The key's id.",
         "number": "The sender's number: E.164, or a short code.",
         "opt_out_id": "The opt-out's id.",
         "endpoint_id": "The endpoint's id.",

@@ -57,6 +57,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_hosted": (409, "This gateway hosts no files"),
     "not_cancelable": (409, "The message can no longer be canceled"),
     "not_resolvable": (409, "The message is not in doubt"),
+    "not_rotatable": (409, "The API key cannot be replaced now"),
     "key_in_use": (409, "A request with this idempotency key is still running"),
     "too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body has the wrong media type"),

@@ -24,6 +24,7 @@ from wirephoto.cli import (
     senders,
     serve,
     simulate,
+    tenants,
 )
 from wirephoto.errors import SettingsInvalid, StorageUnavailable, WirephotoError
 
@@ -44,6 +45,7 @@ app.command("forecast")(forecast.forecast)
 app.command("openapi")(documents.openapi)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(media.app, name="media")
 app.add_typer(senders.app, name="senders")
 app.add_typer(campaigns.app, name="campaigns")

@@ -12,10 +12,18 @@ from collections.abc import Callable, Collection
 from enum import StrEnum
 from zlib import crc32
 
+from wirephoto.domain.message import Category
+
 RANDOM_CHARS = 30
 """Base62 characters of randomness."""
 CHECKSUM_CHARS = 6
 """Base62 characters of checksum: the fewest that hold 32 bits."""
+
+SAFE_CATEGORIES = frozenset(Category) - {Category.EMERGENCY}
+"""What a key may send unless somebody decided otherwise: nothing that no quiet hours hold."""
+NAME_CHARS_MAX = 200
+ROTATION_LIVE_MAX = 2
+"""Keys of one family that may live at a time: the one that is replaced, and its successor."""
 
 
 class KeyMode(StrEnum):

@@ -11,7 +11,8 @@ from wirephoto.domain.address import Network
 from wirephoto.domain.channel import TEXT_CHARS_MAX, Channel
 from wirephoto.domain.media import Media, MediaKind, Profile
 from wirephoto.domain.message import Category, Priority
-from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
+from wirephoto.domain.origin import Origins
+from wirephoto.domain.phone import Refusal, parse_recipient
 from wirephoto.domain.place import valid_state, valid_zone
 from wirephoto.domain.url import check_url
 from wirephoto.errors import Fault, RequestRefused
@@ -96,11 +97,14 @@ class RequestRules:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A request that keeps the rules, in our own forms."""
+    """A request that keeps the rules, in our own forms.
+
+    Its sender is to be picked `among` several where that is not None.
+    """
 
     recipient: str
     sender: str
-    pool: str | None
+    among: tuple[str, ...] | None
     text: str | None
     media: tuple[Media, ...]
     category: Category
@@ -122,24 +126,24 @@ def check_request(
     request: MessageRequest,
     rules: RequestRules,
     *,
-    senders: Collection[str],
-    pools: Collection[str],
+    origins: Origins,
+    categories: Collection[Category],
     uploads: Uploads,
     live: bool,
     now: datetime,
 ) -> Draft:
     """Return what `request` asks for.
 
-    `senders`, `pools` and `uploads` are the caller's own; `live` tells whether its key reaches the
-    real provider. Where the request names a pool, `Draft.pool` is that, and there is no sender yet.
+    `origins` and `uploads` are the caller's own; its key allows `categories`, and `live` tells
+    whether it reaches the real provider.
 
     Raises:
         RequestRefused: with every rule that it breaks.
     """
     faults: list[Fault] = []
-    recipient = _recipient(request.to, senders, rules, live=live, faults=faults)
-    pool = request.from_ if request.from_ in pools else None
-    sender = "" if pool else choose_sender(request.from_, rules, senders, faults)
+    recipient = _recipient(request.to, origins.senders, rules, live=live, faults=faults)
+    chosen = origins.choose(request.from_, rules.default_sender, faults)
+    category = _category(request, rules, categories, faults)
     _check_content(request, faults)
     media = _media(request, rules, uploads, faults)
     _check_labels(request, faults)
@@ -149,11 +153,11 @@ def check_request(
         raise RequestRefused(faults)
     return Draft(
         recipient=recipient,
-        sender=sender,
-        pool=pool,
+        sender=chosen if isinstance(chosen, str) else "",
+        among=None if isinstance(chosen, str) else chosen,
         text=request.text or None,
         media=media,
-        category=request.category or rules.default_category,
+        category=category,
         priority=_PRIORITIES[request.priority],
         ordered=request.ordered,
         due_at=due_at.astimezone(UTC),
@@ -178,28 +182,17 @@ def _recipient(
     return number.e164
 
 
-def choose_sender(
-    wanted: str | None, rules: RequestRules, senders: Collection[str], faults: list[Fault]
-) -> str:
-    """Return the sender that is meant: the one that is named, the default one, or the only one.
-
-    What is wrong is added to `faults`.
-    """
-    if wanted is None:
-        if rules.default_sender in senders and rules.default_sender is not None:
-            return rules.default_sender
-        if len(senders) == 1:
-            return next(iter(senders))
-        why = "There is no sender yet." if not senders else "There are several senders."
-        faults.append(Fault("from", "required", f"{why} Name the one to send from."))
-        return ""
-    sender = parse_sender(wanted)
-    if isinstance(sender, Refusal):
-        faults.append(Fault("from", sender.reason, sender.message))
-        return ""
-    if sender not in senders:
-        faults.append(Fault("from", "unknown_sender", "This is not one of your senders."))
-    return sender
+def _category(
+    request: MessageRequest,
+    rules: RequestRules,
+    allowed: Collection[Category],
+    faults: list[Fault],
+) -> Category:
+    category = request.category or rules.default_category
+    if category not in allowed:
+        message = f"This key may not send messages of the category `{category}`."
+        faults.append(Fault("category", "category_not_allowed", message))
+    return category
 
 
 def _check_content(request: MessageRequest, faults: list[Fault]) -> None:

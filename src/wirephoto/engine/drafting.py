@@ -1,11 +1,11 @@
 """From a request that keeps the rules to the message that is stored."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wirephoto.clock import Clock
-from wirephoto.domain.api_key import Scope
+from wirephoto.domain.api_key import SAFE_CATEGORIES, Scope
 from wirephoto.domain.channel import TEXT_CHARS_MAX, Channel, channel_of, slots_taken
 from wirephoto.domain.departure import (
     CAPPED,
@@ -17,8 +17,9 @@ from wirephoto.domain.departure import (
 )
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.marketing import MarketingRules, permit, word
-from wirephoto.domain.message import Message, MessageState
+from wirephoto.domain.message import Category, Message, MessageState
 from wirephoto.domain.opt_out import silencing
+from wirephoto.domain.origin import Origins
 from wirephoto.domain.pool import Candidate, choose
 from wirephoto.domain.request import (
     Draft,
@@ -26,7 +27,6 @@ from wirephoto.domain.request import (
     RequestRules,
     Uploads,
     check_request,
-    choose_sender,
 )
 from wirephoto.engine.outlook import Outlook
 from wirephoto.engine.recipients import Known, Recipients
@@ -56,12 +56,18 @@ OPTED_OUT = Fault(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `live` keys reach the real provider."""
+    """Who asks: `live` keys reach the real provider.
+
+    `senders` are numbers and pools that its messages may come from, none for all of the tenant's;
+    `categories` what they may be for.
+    """
 
     tenant_id: str
     key_id: str
     live: bool
     scopes: frozenset[Scope]
+    senders: frozenset[str] = frozenset()
+    categories: frozenset[Category] = SAFE_CATEGORIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +155,8 @@ class Drafting:
         draft = check_request(
             request,
             self._rules,
-            senders=_own(context),
-            pools=context.pools,
+            origins=_origins(context),
+            categories=context.caller.categories,
             uploads=context.uploads,
             live=context.caller.live,
             now=context.now,
@@ -169,7 +175,7 @@ class Drafting:
             context.known.worded[whom] = worded.at
         if not sender.paused:  # else nobody knows when it leaves, and nobody stands behind it
             message = self._expected(self._outlook.expect(message), person)
-        if draft.pool is None:
+        if draft.among is None:
             return Drafted(message, worded=worded)
         context.known.heard_from[draft.recipient] = sender.number
         heard = HeardFrom(sender.brand_id, draft.recipient, message.tenant_id, sender.number)
@@ -243,7 +249,7 @@ class Drafting:
         """
         context = await self.context(caller, ())
         faults: list[Fault] = []
-        number = choose_sender(wanted, self._rules, _own(context), faults)
+        number = _origins(context).sender(wanted, self._rules.default_sender, faults)
         if faults:
             raise RequestRefused(faults)
         return context.senders[number]
@@ -322,14 +328,10 @@ class Drafting:
         return now if self._numbers_are_screened else None
 
     async def _sender(self, context: Context, draft: Draft) -> Sender:
-        """Return the sender that is named, or the one that its pool has for the recipient."""
-        if draft.pool is None:
+        """Return the sender that is named, or the best of several for the recipient."""
+        if draft.among is None:
             return context.senders[draft.sender]
-        members = [
-            context.senders[number]
-            for number in context.pools[draft.pool].senders
-            if number in context.senders
-        ]
+        members = [context.senders[number] for number in draft.among if number in context.senders]
         candidates = []
         for sender in members:
             await self._outlook.refresh(sender.campaign_id)
@@ -364,6 +366,10 @@ def _person(context: Context, draft: Draft, sender: Sender) -> Person:
     )
 
 
-def _own(context: Context) -> Collection[str]:
-    tenant_id = context.caller.tenant_id
-    return [n for n, sender in context.senders.items() if sender.tenant_id == tenant_id]
+def _origins(context: Context) -> Origins:
+    caller = context.caller
+    return Origins(
+        senders=[n for n, s in context.senders.items() if s.tenant_id == caller.tenant_id],
+        pools={name: pool.senders for name, pool in context.pools.items()},
+        allowed=caller.senders,
+    )

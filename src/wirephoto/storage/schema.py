@@ -29,6 +29,8 @@ UNNAMED_BRAND = "default"
 DEFAULT_ACCOUNT = "acc_default"
 DEFAULT_CAMPAIGN = "cmp_default"
 
+SAFE_CATEGORIES_JSON = """'["conversational", "marketing", "transactional"]'"""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -139,6 +141,12 @@ api_keys = Table(
     Column("key_hash", Text, nullable=False, unique=True),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    Column("senders", Json, nullable=False, server_default=text("'[]'")),  # none: all
+    Column("categories", Json, nullable=False, server_default=text(SAFE_CATEGORIES_JSON)),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Column("family", Text),  # the key that it is a successor of; null for the first
+    Index(None, "tenant_id", "id"),
 )
 
 messages = Table(
