@@ -11,6 +11,7 @@ CREATED := $(VENV)/.created
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 UV := $(VENV)/lock/bin/uv
+SBOM := $(VENV)/sbom/bin/cyclonedx-py
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 --custom-compile-command 'make lock' $(LOCK_FLAGS)
 
@@ -18,7 +19,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 .DELETE_ON_ERROR:
 # Two targets named in one command would install into the same folder at the same time.
 .NOTPARALLEL:
-.PHONY: help demo serve test check bench soak lock clean
+.PHONY: help demo serve test check bench soak lock sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,12 @@ lock: $(UV) ## write the locked requirements again (LOCK_FLAGS=--upgrade takes n
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/runtime.txt
 	$(COMPILE) pyproject.toml requirements/build.in --group dev -c requirements/runtime.txt \
 		-o requirements/dev.txt
+	$(COMPILE) requirements/sbom.in -o requirements/sbom.txt
+
+sbom: $(SBOM) ## write dist/sbom.cdx.json, the bill of materials of a release (CycloneDX)
+	mkdir -p dist
+	$(SBOM) requirements requirements/runtime.txt --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-file dist/sbom.cdx.json
 
 clean: ## remove the virtual environment and every cache; settings and data/ stay
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
@@ -77,3 +84,8 @@ $(DEV): requirements/dev.txt pyproject.toml | $(CREATED)
 $(UV): | $(CREATED)
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION)
+
+# Apart from the development tools: what it brings along is nobody else's business.
+$(SBOM): requirements/sbom.txt | $(CREATED)
+	$(PYTHON) -m venv $(VENV)/sbom
+	$(VENV)/sbom/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
