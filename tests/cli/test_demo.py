@@ -15,7 +15,9 @@ def test_the_sample_picture_is_delivered_as_often_as_one_likes(start, tmp_path):
 
         assert process.end() == 0, process.err
         states = re.findall(r"^  [\d:.]+  (\w+)$", process.out, re.MULTILINE)
-        assert states == ["preparing", "queued", "sending", "submitted", "delivered"]
+        # Where the machine is slow a slot may be missed: the message then takes the next one.
+        way = "preparing( queued sending)+ submitted delivered"
+        assert re.fullmatch(way, " ".join(states)), states
         assert process.out.rstrip().endswith("delivered")
         assert process.err == ""
 
