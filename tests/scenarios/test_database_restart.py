@@ -109,6 +109,8 @@ async def test_restarts_in_the_middle_of_traffic(credentials, server):
             await world.until(traffic.ids[-1], "delivered")
 
         assert await world.state(traffic.ids[-1]) == "delivered"
+        # Duties that failed meanwhile rest for some seconds before they try again.
+        await eventually(lambda: not any(runner.failures for runner in world.gateway.runners))
         assert await world.ready() == (200, {"status": "ok", "findings": []})
     told = Counter(line["event"] for line in lines)
     assert (told["listener_lost"], told["listener_restored"]) == (2, 2)
