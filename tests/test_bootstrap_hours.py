@@ -111,7 +111,10 @@ def test_a_file_of_rules_that_cannot_be_read_is_no_start(tmp_path, content):
         path.write_bytes(content)
 
     with pytest.raises(SettingsInvalid, match="WIREPHOTO_QUIET_HOURS_RULES: "):
-        Gateway(settings_of(SQLITE, quiet_hours_rules=str(path)), clock=VirtualClock())
+        Gateway(
+            settings_of(f"sqlite:///{tmp_path / 'new.db'}", quiet_hours_rules=str(path)),
+            clock=VirtualClock(),
+        )
 
 
 @pytest.mark.parametrize(

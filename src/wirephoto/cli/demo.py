@@ -13,7 +13,7 @@ import typer
 
 from wirephoto.bootstrap import Gateway, served
 from wirephoto.cli.client import GatewayClient
-from wirephoto.cli.running import run, taken_port, until_told_to_stop
+from wirephoto.cli.running import run, spare_what_stays, taken_port, until_told_to_stop
 from wirephoto.clock import SystemClock
 from wirephoto.config import VARIABLES, Settings, load_settings
 from wirephoto.domain.api_key import KeyMode, make_key
@@ -65,6 +65,7 @@ async def _demo(listener: socket.socket, url: str, data_dir: Path, *, once: bool
     settings = _settings(credentials, simulator_url, key, data_dir, public_url=url)
     try:
         async with served(Gateway(settings, clock=SystemClock()), listener):
+            spare_what_stays()
             delivered = await _send_sample(url, key, simulator_url)
             if not once:
                 _explain(url, key, simulator_url)
