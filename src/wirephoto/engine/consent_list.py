@@ -20,12 +20,12 @@ from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.message import Category
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
 from wirephoto.domain.place import valid_state, valid_zone
+from wirephoto.engine.audit_trail import AuditTrail
 from wirephoto.engine.blocking import block_revoked
 from wirephoto.engine.csv_rows import read_csv
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
-from wirephoto.storage.audit import AuditEntry, insert_audit
 from wirephoto.storage.consents import (
     Records,
     StoredConsent,
@@ -35,7 +35,7 @@ from wirephoto.storage.consents import (
     list_consents,
     load_records,
 )
-from wirephoto.storage.database import Database, Transaction, is_storable
+from wirephoto.storage.database import Database, is_storable
 from wirephoto.storage.schema import DEFAULT_BRAND
 from wirephoto.storage.senders import Sender
 
@@ -115,6 +115,7 @@ class ConsentList:
         self._actor = actor
         self._clock = clock
         self._ids = ids
+        self._trail = AuditTrail(tenant_id, actor, clock, ids)
 
     async def page(
         self, *, recipient: str | None = None, before_id: str | None = None, limit: int
@@ -205,7 +206,7 @@ class ConsentList:
         )
         async with self._database.transaction() as tx:
             await insert_revocations(tx, [row])
-            await self._audit(tx, "consent.revoke", row.id, {"hash": row.recipient_hash})
+            await self._trail.note(tx, "consent.revoke", row.id, {"hash": row.recipient_hash})
             whom = [(self._tenant_id, number)]
             return len(await block_revoked(tx, whom, ids=self._ids, now=now))
 
@@ -247,22 +248,7 @@ class ConsentList:
             for place in range(0, len(rows), _CHUNK):
                 await insert_consents(tx, rows[place : place + _CHUNK])
             object_ = rows[0].consent.id if len(rows) == 1 else f"{len(rows)} rows"
-            await self._audit(tx, act, object_, {"rows": str(len(rows))})
-
-    async def _audit(
-        self, tx: Transaction, act: str, object_: str, detail: Mapping[str, str]
-    ) -> None:
-        now = self._clock.now()
-        entry = AuditEntry(
-            id=self._ids.new("aud", now),
-            tenant_id=self._tenant_id,
-            actor=self._actor,
-            act=act,
-            object=object_,
-            at=now,
-            detail=detail,
-        )
-        await insert_audit(tx, [entry])
+            await self._trail.note(tx, act, object_, {"rows": str(len(rows))})
 
 
 def as_cells(row: StoredConsent) -> tuple[str, ...]:

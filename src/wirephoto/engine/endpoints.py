@@ -18,11 +18,11 @@ from wirephoto.domain.endpoint import (
 )
 from wirephoto.domain.event import EVENT_TYPES, TEST_EVENT, Event
 from wirephoto.domain.sealing import NONCE_BYTES
+from wirephoto.engine.audit_trail import AuditTrail
 from wirephoto.engine.courier import Courier
 from wirephoto.errors import Fault, RequestRefused, SecretUnreadable
 from wirephoto.ids import Ids
-from wirephoto.storage.audit import AuditEntry, insert_audit
-from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.database import Database
 from wirephoto.storage.endpoints import (
     OwnEndpoint,
     delete_endpoint,
@@ -73,9 +73,9 @@ class Endpoints:
     ) -> None:
         self._database = database
         self._tenant_id = tenant_id
-        self._actor = actor
         self._clock = clock
         self._ids = ids
+        self._trail = AuditTrail(tenant_id, actor, clock, ids)
         self._courier = courier
 
     async def all(self) -> list[OwnEndpoint]:
@@ -115,7 +115,9 @@ class Endpoints:
                 raise _refused("url", "too_many", f"There are {ENDPOINTS_MAX} endpoints already.")
             place = await feed_end(tx)
             await insert_endpoint(tx, endpoint, place, now)
-            await self._note(tx, "endpoint.create", endpoint, host=_host(endpoint.url))
+            await self._trail.note(
+                tx, "endpoint.create", endpoint.id, {"host": _host(endpoint.url)}
+            )
         return Made(OwnEndpoint(endpoint, place), secret)
 
     async def change(self, endpoint_id: str, wanted: Wanted) -> OwnEndpoint | None:
@@ -134,7 +136,7 @@ class Endpoints:
             if after != own.endpoint:
                 await save_endpoint(tx, after)
                 told = _told(own.endpoint, after)
-                await self._note(tx, "endpoint.change", after, **told)
+                await self._trail.note(tx, "endpoint.change", after.id, told)
             if wanted.enabled and own.endpoint.disabled_at:
                 await hurry(tx, self._tenant_id, endpoint_id, now)
             return await get_endpoint(tx, self._tenant_id, endpoint_id)
@@ -145,7 +147,7 @@ class Endpoints:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is not None:
                 await delete_endpoint(tx, self._tenant_id, endpoint_id)
-                await self._note(tx, "endpoint.delete", own.endpoint)
+                await self._trail.note(tx, "endpoint.delete", own.endpoint.id)
             return own
 
     async def rotate(self, endpoint_id: str) -> Made | None:
@@ -157,7 +159,7 @@ class Endpoints:
             if own is None:
                 return None
             await save_endpoint(tx, own.endpoint.rotated(sealed, now))
-            await self._note(tx, "endpoint.rotate", own.endpoint)
+            await self._trail.note(tx, "endpoint.rotate", own.endpoint.id)
             after = await get_endpoint(tx, self._tenant_id, endpoint_id)
         assert after is not None, "it is locked"
         return Made(after, secret)
@@ -183,7 +185,7 @@ class Endpoints:
             if place is not None and place < own.place:
                 await move_back(tx, self._tenant_id, endpoint_id, place)
                 begin = since.isoformat() if since else f"{place.xid:x}-{place.seq:x}"
-                await self._note(tx, "endpoint.replay", own.endpoint, since=begin)
+                await self._trail.note(tx, "endpoint.replay", own.endpoint.id, {"since": begin})
             return await get_endpoint(tx, self._tenant_id, endpoint_id)
 
     async def test(self, endpoint_id: str) -> Answer | None:
@@ -193,7 +195,7 @@ class Endpoints:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is None:
                 return None
-            await self._note(tx, "endpoint.test", own.endpoint)
+            await self._trail.note(tx, "endpoint.test", own.endpoint.id)
         event = Event(self._ids.new("evt", now), self._tenant_id, None, TEST_EVENT, {}, now)
         try:
             return await self._courier.carry(own.endpoint, event)
@@ -223,19 +225,6 @@ class Endpoints:
                 faults.append(Fault(f"event_types[{index}]", "unknown", message))
         if faults:
             raise RequestRefused(faults)
-
-    async def _note(self, tx: Transaction, act: str, endpoint: Endpoint, **detail: str) -> None:
-        now = self._clock.now()
-        entry = AuditEntry(
-            id=self._ids.new("aud", now),
-            tenant_id=self._tenant_id,
-            actor=self._actor,
-            act=act,
-            object=endpoint.id,
-            at=now,
-            detail=detail,
-        )
-        await insert_audit(tx, [entry])
 
 
 def _changed(endpoint: Endpoint, wanted: Wanted, now: datetime) -> Endpoint:

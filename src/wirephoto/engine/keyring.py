@@ -17,9 +17,9 @@ from wirephoto.domain.api_key import (
     make_key,
 )
 from wirephoto.domain.message import Category
+from wirephoto.engine.audit_trail import AuditTrail
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
-from wirephoto.storage.audit import AuditEntry, insert_audit
 from wirephoto.storage.database import Database, Transaction
 from wirephoto.storage.keys import (
     ApiKey,
@@ -82,9 +82,9 @@ class Keyring:
     ) -> None:
         self._database = database
         self._tenant_id = tenant_id
-        self._actor = actor
         self._clock = clock
         self._ids = ids
+        self._trail = AuditTrail(tenant_id, actor, clock, ids)
         self._random_bytes = random_bytes
 
     async def keys(self, *, before_id: str | None = None, limit: int | None = None) -> list[ApiKey]:
@@ -132,7 +132,7 @@ class Keyring:
         async with self._database.transaction() as tx:
             revoked = await revoke_key(tx, self._tenant_id, key_id, now)
             if revoked:
-                await self._note(tx, "key.revoke", key_id, now)
+                await self._trail.note(tx, "key.revoke", key_id)
             return revoked
 
     async def rotate(self, key_id: str, *, overlap: timedelta = OVERLAP) -> Issued | Crowded | None:
@@ -167,7 +167,7 @@ class Keyring:
         key = make_key(KeyMode(row.mode), self._random_bytes)
         stored = replace(row, hint=key_hint(key), key_hash=key_hash(key))
         await insert_key(tx, stored)
-        await self._note(tx, act, stored.id, stored.created_at, **detail)
+        await self._trail.note(tx, act, stored.id, detail)
         return Issued(key, stored)
 
     async def _unknown_senders(self, tx: Transaction, wanted: Wanted) -> list[Fault]:
@@ -181,20 +181,6 @@ class Keyring:
             for place, name in enumerate(wanted.senders)
             if name not in known
         ]
-
-    async def _note(
-        self, tx: Transaction, act: str, key_id: str, now: datetime, **detail: str
-    ) -> None:
-        entry = AuditEntry(
-            id=self._ids.new("aud", now),
-            tenant_id=self._tenant_id,
-            actor=self._actor,
-            act=act,
-            object=key_id,
-            at=now,
-            detail=detail,
-        )
-        await insert_audit(tx, [entry])
 
 
 def _faults(wanted: Wanted, now: datetime) -> Iterator[Fault]:

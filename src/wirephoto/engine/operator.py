@@ -1,14 +1,13 @@
 """What somebody changes of senders and campaigns by hand: each act stands in the audit trail."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from wirephoto.clock import Clock
 from wirephoto.domain.line import Proof, Stop, paused_by_hand
 from wirephoto.domain.message import MessageState
+from wirephoto.engine.audit_trail import AuditTrail
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
-from wirephoto.storage.audit import AuditEntry, insert_audit
 from wirephoto.storage.campaigns import (
     Campaign,
     OwnSender,
@@ -40,9 +39,8 @@ class Operator:
     ) -> None:
         self._database = database
         self._tenant_id = tenant_id
-        self._actor = actor
         self._clock = clock
-        self._ids = ids
+        self._trail = AuditTrail(tenant_id, actor, clock, ids)
 
     async def campaigns(self, *, after_id: str | None = None, limit: int) -> list[Campaign]:
         """Return up to `limit` campaigns by id, those behind `after_id`."""
@@ -88,7 +86,8 @@ class Operator:
             done = await _set_rate(tx, line, rate) if rate is not None else {}
             if paused is not None:
                 done |= await self._set_stop(tx, line, reason, paused=paused)
-            await self._note(tx, "campaign.change", campaign_id, done)
+            if done:
+                await self._trail.note(tx, "campaign.change", campaign_id, done)
             return await get_campaign(tx, self._tenant_id, campaign_id, now=self._clock.now())
 
     async def change_sender(
@@ -110,7 +109,7 @@ class Operator:
             if after != before:
                 await set_sender_pause(tx, number, paused_at=paused_at, reason=after.pause_reason)
                 told = _told(was=before.paused_at is not None, paused=paused, reason=reason)
-                await self._note(tx, "sender.change", number, told)
+                await self._trail.note(tx, "sender.change", number, told)
                 await tx.notify(MessageState.QUEUED.value)
             return after
 
@@ -127,21 +126,6 @@ class Operator:
             await tx.notify(MessageState.QUEUED.value)
         was = {"was": line.stop.reason} if line.stop else {}
         return _told(was=line.stop is not None, paused=paused, reason=reason) | was
-
-    async def _note(
-        self, tx: Transaction, act: str, object_: str, detail: Mapping[str, str]
-    ) -> None:
-        now = self._clock.now()
-        entry = AuditEntry(
-            id=self._ids.new("aud", now),
-            tenant_id=self._tenant_id,
-            actor=self._actor,
-            act=act,
-            object=object_,
-            at=now,
-            detail=detail,
-        )
-        await insert_audit(tx, [entry] if detail else [])
 
 
 async def _set_rate(tx: Transaction, line: Line, rate: float) -> dict[str, str]:

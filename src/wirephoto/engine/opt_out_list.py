@@ -10,14 +10,14 @@ from wirephoto.domain.consent import Consent, ConsentClass, ConsentMethod
 from wirephoto.domain.keyed_hash import NumberHash
 from wirephoto.domain.opt_out import OptOut, OptOutScope, OptOutSource
 from wirephoto.domain.phone import Refusal, parse_recipient, parse_sender
+from wirephoto.engine.audit_trail import AuditTrail
 from wirephoto.engine.blocking import block_silenced
 from wirephoto.engine.csv_rows import read_csv
 from wirephoto.engine.senders import SenderDirectory
 from wirephoto.errors import Fault, RequestRefused
 from wirephoto.ids import Ids
-from wirephoto.storage.audit import AuditEntry, insert_audit
 from wirephoto.storage.consents import StoredConsent, insert_consents
-from wirephoto.storage.database import Database, Transaction
+from wirephoto.storage.database import Database
 from wirephoto.storage.opt_outs import (
     StoredOptOut,
     end_opt_outs,
@@ -95,6 +95,7 @@ class OptOutList:
         self._actor = actor
         self._clock = clock
         self._ids = ids
+        self._trail = AuditTrail(tenant_id, actor, clock, ids)
 
     async def page(
         self,
@@ -146,7 +147,7 @@ class OptOutList:
             ended = await end_opt_outs(tx, self._tenant_id, [opt_out_id], by=self._actor, now=now)
             found = await get_opt_out(tx, self._tenant_id, opt_out_id)
             if ended and found:
-                await self._audit(tx, "opt_out.lift", opt_out_id, {"reason": reason})
+                await self._trail.note(tx, "opt_out.lift", opt_out_id, {"reason": reason})
                 await insert_consents(tx, self._consents(found, reason.strip(), now))
         return found if ended else None
 
@@ -248,27 +249,12 @@ class OptOutList:
                 detail = {"new": str(sum(new))}
                 if len(rows) == 1:
                     detail = {"reason": rows[0].opt_out.reason, "hash": rows[0].recipient_hash}
-                await self._audit(tx, act, object_, detail)
+                await self._trail.note(tx, act, object_, detail)
         for chunk in chunks:
             async with self._database.transaction() as tx:
                 whom = [(row.tenant_id, row.recipient) for row in chunk if row.recipient]
                 await block_silenced(tx, whom, ids=self._ids, now=self._clock.now())
         return new
-
-    async def _audit(
-        self, tx: Transaction, act: str, object_: str, detail: Mapping[str, str]
-    ) -> None:
-        now = self._clock.now()
-        entry = AuditEntry(
-            id=self._ids.new("aud", now),
-            tenant_id=self._tenant_id,
-            actor=self._actor,
-            act=act,
-            object=object_,
-            at=now,
-            detail=detail,
-        )
-        await insert_audit(tx, [entry])
 
 
 def _reach(
