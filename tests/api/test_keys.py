@@ -51,6 +51,35 @@ async def test_a_key_is_shown_once(client):
     assert "emergency" not in made["api_key"]["categories"]
 
 
+@pytest.mark.parametrize(
+    ("expires_at", "code"),
+    [("9999-12-31T23:59:59-12:00", "invalid"), ("9999-12-31T23:59:59Z", "too_late")],
+)
+async def test_an_end_beyond_all_calendars_is_refused(client, expires_at, code):
+    """`never` written as the last of all days must be no error of ours, now or at a rotation."""
+    answer = await client.post("/v1/api-keys", json={"name": "shop", "expires_at": expires_at})
+
+    assert (answer.status_code, faults(answer)) == (422, [("expires_at", code)])
+
+
+async def test_a_recipient_stays_with_the_sender_that_a_limited_key_picked(
+    app, client, other_senders
+):
+    """A conversation must not change its number because the key that goes on with it is limited."""
+    pool = await client.put("/v1/pools/shop", json={"senders": list(OTHERS)})
+    assert pool.status_code == 200
+    for number in OTHERS:
+        recipient = RECIPIENT[:-1] + number[-1]
+        await client.put("/v1/pools/one", json={"senders": [number]})
+        body = {"to": recipient, "text": "A cat", "from": "one"}
+        assert (await client.post("/v1/messages", json=body)).json()["from"] == number
+        key = (await make(client, senders=list(OTHERS)))["key"]
+
+        unnamed = await send(app, key, to=recipient)
+
+        assert unnamed.json()["from"] == number
+
+
 async def test_keys_are_paged(client, clock):
     """A tenant that rotates each week has hundreds."""
     ids = []

@@ -19,6 +19,8 @@ def test_a_tenant_gets_a_key_of_its_own(run):
     listed = json.loads(run("tenants", "list", "--json").out)
     assert [each["id"] for each in listed] == ["tnt_default", tenant["id"]]
     assert "shop" in run("tenants", "list").out
+    acts = json.loads(run("audit", "--tenant", tenant["id"], "--json").out)
+    assert [each["act"] for each in acts] == ["key.create", "tenant.create"]
 
 
 @pytest.mark.parametrize(

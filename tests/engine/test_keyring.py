@@ -95,12 +95,15 @@ async def test_each_act_is_in_the_audit_trail(keyring, database):
         ({"categories": ()}, "categories"),
         ({"senders": ("+12025550199",)}, "senders[0]"),
         ({"senders": ("nobody",)}, "senders[0]"),
-        ({"expires_at": "now"}, "expires_at"),
+        ({"expires_at": timedelta(0)}, "expires_at"),
+        ({"expires_at": timedelta(days=36_526)}, "expires_at"),
     ],
 )
 async def test_a_key_that_nobody_could_use_is_not_made(keyring, clock, changes, field):
     """A typing error in a sender would make a key that is refused for ever."""
-    expires_at = {"expires_at": clock.now()} if "expires_at" in changes else {}
+    expires_at = {
+        name: clock.now() + ends for name, ends in changes.items() if name == "expires_at"
+    }
     with pytest.raises(RequestRefused) as refused:
         await keyring.create(Wanted(**({"name": "shop"} | changes | expires_at)))
 
@@ -138,6 +141,18 @@ async def test_a_successor_lives_as_long_as_its_key_was_made_for(keyring, clock)
     new = await keyring.rotate(old.stored.id)
 
     assert new.stored.expires_at == clock.now() + 90 * DAY
+
+
+async def test_a_key_without_an_end_has_a_successor_without_one_each_time(keyring, clock):
+    """Its first successor leaked and was revoked; the end of the overlap is not its lifetime."""
+    old = await keyring.create(Wanted("shop"))
+    leaked = await keyring.rotate(old.stored.id, overlap=DAY)
+    await keyring.revoke(leaked.stored.id)
+    await clock.advance(60)
+
+    new = await keyring.rotate(old.stored.id, overlap=DAY)
+
+    assert new.stored.expires_at is None
 
 
 async def test_two_of_a_family_live_at_most(keyring, clock):

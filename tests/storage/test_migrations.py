@@ -31,7 +31,7 @@ def upgrade_to(revision: str):
 
 
 def inbound_row(number: int, urls: list[str]) -> dict[str, object]:
-    """Return an inbound message as revision 0004 has it."""
+    """Return an inbound message as revision 0010 has it."""
     return {
         "id": f"inb_{number}",
         "tenant_id": DEFAULT_TENANT,
@@ -52,7 +52,7 @@ async def test_attachments_of_earlier_messages_are_fetched_while_they_live(empty
     names = inbound_row(1, [])
     earlier = table("inbound_messages", *[column(name, kinds.get(name)) for name in names])
     async with database.writer.begin() as connection:
-        await connection.run_sync(upgrade_to("0004"))
+        await connection.run_sync(upgrade_to("0010"))
         rows = [inbound_row(1, URLS), inbound_row(2, [])]
         await connection.execute(insert(earlier), rows)
 

@@ -1,7 +1,7 @@
 """API keys: listed, made, replaced and revoked by whoever has the scope `admin`."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +14,7 @@ from wirephoto.api.auth import Requirement, caller_of
 from wirephoto.api.bodies import read_body
 from wirephoto.api.messages import BODY_BYTES_MAX, PAGE_MAX
 from wirephoto.api.problems import problem
-from wirephoto.api.queries import AnyRequest, check_query, is_id, page_cursor
+from wirephoto.api.queries import AnyRequest, check_query, in_utc, is_id, page_cursor
 from wirephoto.api.services import services_of
 from wirephoto.domain.api_key import NAME_CHARS_MAX, SAFE_CATEGORIES, KeyMode, Scope
 from wirephoto.domain.message import Category
@@ -120,7 +120,7 @@ async def list_page(
 async def create(request: AnyRequest) -> Response[Any]:
     """Make a key; only its hash is kept."""
     wanted = read_body(await request.body(), _REQUEST)
-    expires_at = wanted.expires_at and wanted.expires_at.astimezone(UTC)
+    expires_at = wanted.expires_at and in_utc("expires_at", wanted.expires_at)
     issued = await _keyring(request).create(
         Wanted(
             name=wanted.name,

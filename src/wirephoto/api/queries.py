@@ -128,6 +128,15 @@ def instant(field: str, read: datetime | None, request: AnyRequest) -> datetime 
     if read.tzinfo is None or ":" not in request.query_params[field]:
         message = "Write a time with its zone, such as 2026-03-04T15:00:00Z."
         raise _refused(field, "invalid", message)
+    return in_utc(field, read)
+
+
+def in_utc(field: str, read: datetime) -> datetime:
+    """Return a time with its zone as one in UTC.
+
+    Raises:
+        RequestRefused: there it lies before the year 1 or after 9999.
+    """
     try:
         return read.astimezone(UTC)
     except OverflowError as error:

@@ -20,7 +20,7 @@ from wirephoto.api.history import (
 )
 from wirephoto.api.views import MessageView
 from wirephoto.bootstrap import open_current
-from wirephoto.cli.keys import LINE_CHARS_MAX, Json
+from wirephoto.cli.keys import LINE_CHARS_MAX, Json, TenantId
 from wirephoto.cli.operating import as_document, number_hash, phone_of
 from wirephoto.cli.serve import EnvFile
 from wirephoto.config import ENV_FILE, Settings, load_settings
@@ -39,6 +39,7 @@ def audit(
     limit: Annotated[
         int, typer.Option(help="How many entries, the newest first.", min=1, max=LISTED_MAX)
     ] = 50,
+    tenant: TenantId = DEFAULT_TENANT,
     as_json: Json = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
@@ -47,26 +48,27 @@ def audit(
     Example: wirephoto audit +12125550123 --limit 10
     """
     if recipient is None:
-        _print_acts(_acts(env_file, limit), as_json=as_json)
+        _print_acts(_acts(env_file, tenant, limit), as_json=as_json)
     else:
-        _print_history(_history(env_file, phone_of(recipient), limit), as_json=as_json)
+        history = _history(env_file, tenant, phone_of(recipient), limit)
+        _print_history(history, as_json=as_json)
 
 
-def _acts(env_file: Path, limit: int) -> list[AuditView]:
+def _acts(env_file: Path, tenant_id: str, limit: int) -> list[AuditView]:
     async def read(_settings: Settings, database: Database) -> list[AuditView]:
         async with database.read() as tx:
-            found = await list_audit(tx, DEFAULT_TENANT, before_id=None, limit=limit)
+            found = await list_audit(tx, tenant_id, before_id=None, limit=limit)
         return [audit_view(entry) for entry in found]
 
     return _from_database(env_file, read)
 
 
-def _history(env_file: Path, recipient: str, limit: int) -> History:
+def _history(env_file: Path, tenant_id: str, recipient: str, limit: int) -> History:
     async def read(settings: Settings, database: Database) -> History:
         numbers = await number_hash(settings, database)
         async with database.read() as tx:
             return await load_history(
-                tx, DEFAULT_TENANT, recipient, numbers=numbers, before_id=None, limit=limit
+                tx, tenant_id, recipient, numbers=numbers, before_id=None, limit=limit
             )
 
     return _from_database(env_file, read)

@@ -29,7 +29,7 @@ from wirephoto.storage.schema import DEFAULT_TENANT
 app = typer.Typer(help="Make, list, replace and revoke API keys.", no_args_is_help=True)
 LINE_CHARS_MAX = 400
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-TenantId = Annotated[str, typer.Option("--tenant", metavar="ID", help="Whose keys are meant.")]
+TenantId = Annotated[str, typer.Option("--tenant", metavar="ID", help="Whose they are.")]
 Done = TypeVar("Done")
 _DURATION = re.compile(r"(\d{1,6})([smhd])").fullmatch
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -137,13 +137,14 @@ class Drafting:
     async def context(self, caller: Caller, requests: Sequence[MessageRequest]) -> Context:
         """Return what the requests are to be checked against, read with few statements."""
         pools = await self._directory.pools(caller.tenant_id)
+        picked = {*pools, None} if caller.senders else pools.keys()
         return Context(
             caller=caller,
             senders=await self._directory.get(),
             pools=pools,
             uploads=await self._uploads(caller.tenant_id, requests),
             now=self._clock.now(),
-            known=await self._recipients.known(caller.tenant_id, requests, pools),
+            known=await self._recipients.known(caller.tenant_id, requests, picked),
         )
 
     async def message(self, context: Context, request: MessageRequest) -> Drafted:

@@ -38,6 +38,8 @@ SENDERS_MAX = 1000
 OVERLAP = timedelta(hours=24)
 """How long a key goes on beside its successor, unless somebody says otherwise."""
 OVERLAP_MAX = timedelta(days=30)
+LIFETIME_MAX = timedelta(days=36_525)
+"""A hundred years: so that a successor's end, too, is a time that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,9 @@ class Keyring:
             if len(live) >= ROTATION_LIVE_MAX:
                 return Crowded(tuple(key.id for key in live))
             await end_key(tx, self._tenant_id, old.id, now + overlap)
-            lifetime = old.expires_at and old.expires_at - old.created_at
+            # A key that was replaced has another end than it was made with; the newest never was.
+            newest = family[-1]
+            lifetime = newest.expires_at and newest.expires_at - newest.created_at
             successor = replace(
                 old,
                 id=self._ids.new("key", now),
@@ -196,3 +200,5 @@ def _faults(wanted: Wanted, now: datetime) -> Iterator[Fault]:
         yield Fault("senders", "too_many", f"At most {SENDERS_MAX}; make a pool of them.")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         yield Fault("expires_at", "past", "This time is past.")
+    if wanted.expires_at is not None and wanted.expires_at - now > LIFETIME_MAX:
+        yield Fault("expires_at", "too_late", "This is more than a hundred years ahead.")

@@ -54,9 +54,12 @@ class Recipients:
         self._wording = wording
 
     async def known(
-        self, tenant_id: str, requests: Sequence[MessageRequest], pools: Collection[str]
+        self, tenant_id: str, requests: Sequence[MessageRequest], picked: Collection[str | None]
     ) -> Known:
-        """Return what is known of those whom requests are for."""
+        """Return what is known of those whom requests are for.
+
+        Of what comes `from` one of `picked`, a sender is picked: the one they heard from counts.
+        """
         named = {
             hash_: number for number in _numbers(requests) for hash_ in self._numbers.all_of(number)
         }
@@ -71,7 +74,7 @@ class Recipients:
             await self._consents(tx, tenant_id, requests, named=named, found=found)
             if asked := _numbers(each for each in requests if self._asks_about(each)):
                 found.people.update(await people(tx, tenant_id, asked))
-            if of_pools := _numbers(each for each in requests if each.from_ in pools):
+            if of_pools := _numbers(each for each in requests if each.from_ in picked):
                 found.heard_from.update(await heard_from(tx, tenant_id, of_pools))
         return found
 

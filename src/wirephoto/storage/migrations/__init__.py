@@ -11,7 +11,7 @@ from wirephoto.errors import SchemaMismatch
 from wirephoto.storage.availability import unavailable_is_typed
 from wirephoto.storage.database import Database
 
-CODE_REVISION = 10
+CODE_REVISION = 11
 """This code's revision: counts up with each release whose code needs a newer schema.
 
 A migration that older code cannot live with raises `schema_version.code_revision_min`; a process
