@@ -113,6 +113,15 @@ def test_a_text_with_the_customers_own_link_gets_no_second_one():
     assert [is_hosted(message, each) for each in (own, other)] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_linked"),
+    [(f"See {PICTURE}.", False), (f"({PICTURE})", True), (f"See {PICTURE}0", True)],
+)
+def test_the_customers_own_link_is_a_word_of_the_text(text, is_linked):
+    """The address of another picture may begin with this one's: a link too many does no harm."""
+    assert is_hosted(as_text(ready(), text=text), ready()) is is_linked
+
+
 def test_only_what_is_ready_is_hosted():
     """What our pipeline refused was never made fit for the public: it may tell places and times."""
     waiting = Media(PICTURE, MediaKind.IMAGE)

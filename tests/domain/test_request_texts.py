@@ -20,6 +20,12 @@ def test_a_text_alone_may_be_longer_than_a_caption():
     assert faults(text="a" * 3201, media=[]) == [("text", "too_long")]
 
 
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_a_text_without_a_picture_says_something(text):
+    """An empty SMS costs as much as another."""
+    assert faults(text=text, media=[]) == [("media", "required")]
+
+
 def test_a_picture_may_have_a_text_in_reserve():
     """It is kept as it was written."""
     assert check(**instead("A cat, sorry")).fallback_text == "A cat, sorry"

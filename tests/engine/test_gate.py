@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import event, select
 
 from tests.engine.nights import at, rules
-from tests.engine.stage import FakeProvider, Stage, make_dispatcher
-from tests.factories import make_message
+from tests.engine.stage import FakeProvider, Stage, make_dispatcher, make_inbound, receipt
+from tests.factories import make_attempt, make_message
 from tests.virtual_clock import VirtualClock
-from wirephoto.domain.message import Category, Message, MessageState
+from wirephoto.domain.message import AttemptState, Category, Message, MessageState
 from wirephoto.domain.outcome import Outcome, Verdict
 from wirephoto.engine.claim import IDLE_REST_S
 from wirephoto.storage.audit import list_audit
@@ -234,3 +234,27 @@ async def test_two_dispatchers_keep_to_one_cap(stage):
         "frequency_cap",
         "submitted",
     ]
+
+
+async def test_a_claim_that_news_of_an_earlier_attempt_has_touched_is_given_back(stage):
+    """Else the message would stand still until its lease ends: half a minute for nothing."""
+    again = make_message(state=MessageState.QUEUED, attempts=1, resends=1)
+    first = make_attempt(again, state=AttemptState.REJECTED)
+    before_it = make_message(due_at=again.due_at - timedelta(seconds=5), recipient="+12125550177")
+    await stage.store(before_it, again)
+    await stage.store_attempts(first)
+    provider = FakeProvider(stage.clock)
+    dispatcher = make_dispatcher(stage, provider)
+    await dispatcher.turn()
+    assert (await stage.message(again)).state is MessageState.CLAIMED
+    price = {"price": "0.01", "currency": "EUR"}
+    await stage.tell(receipt(first.client_ref, status="submitted", usage=price))
+    await make_inbound(stage).turn()
+
+    for _ in range(3):
+        await stage.advance(1.0)
+        await dispatcher.turn()
+    await stage.advance(1.0)
+
+    assert [each.recipient for each in provider.submitted] == [before_it.recipient, again.recipient]
+    assert (await stage.message(again)).state is MessageState.SUBMITTED

@@ -1,15 +1,21 @@
 """The provider's answer against its receipt, over PostgreSQL, in both orders."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from tests.engine.on_the_wire import send_to_the_wire
-from tests.engine.stage import make_inbound, receipt
-from tests.factories import NOW, make_attempt, make_message
-from tests.race import race
+from tests.engine.stage import eventually, make_inbound, receipt
+from tests.factories import NOW, SENDER, make_attempt, make_message
+from tests.race import race, waits_for_a_lock
 from wirephoto.domain.message import AttemptState, MessageState
+from wirephoto.engine.inbound import INBOUND
+from wirephoto.storage.consents import Worded, store_worded
 from wirephoto.storage.messages import Transition, record_transitions
+from wirephoto.storage.schema import DEFAULT_BRAND, DEFAULT_TENANT
+from wirephoto.storage.schema_recipients import contacts
 
 
 @pytest.fixture
@@ -56,3 +62,24 @@ async def test_an_answer_that_waits_for_the_receipt_changes_nothing_of_it(stage)
     assert stored.state is AttemptState.DELIVERED
     assert await stage.states([wire.message]) == ["delivered"]
     assert len(wire.provider.submitted) == 1
+
+
+async def test_phones_that_write_are_locked_in_the_order_in_which_all_lock_contacts(stage):
+    """Whoever writes last may come first by number: the two would wait for each other."""
+    early, late = "+12125550101", "+12125550102"
+    for phone in (late, early):
+        body = {"message_uuid": f"in-{phone}", "from": phone[1:], "to": SENDER[1:]}
+        told = {"channel": "sms", "message_type": "text", "text": "Nice cat"}
+        await stage.tell(body | told | {"timestamp": NOW.isoformat()}, kind=INBOUND)
+    worded = {phone: [Worded(DEFAULT_TENANT, DEFAULT_BRAND, phone, NOW)] for phone in (early, late)}
+
+    async with stage.database.transaction() as tx:
+        await store_worded(tx, worded[early])
+        turn = asyncio.ensure_future(make_inbound(stage).turn())
+        await eventually(lambda: waits_for_a_lock(stage.database))
+        await store_worded(tx, worded[late])
+    await turn
+
+    async with stage.database.read() as tx:
+        rows = (await tx.execute(select(contacts))).all()
+    assert {(row.recipient, row.first_in_at) for row in rows} == {(early, NOW), (late, NOW)}

@@ -179,6 +179,22 @@ async def test_while_the_provider_is_away_messages_go_on_unasked(stage, look_up,
     assert (await screening(await stored(stage))).reason == "not_mobile"
 
 
+async def test_a_number_that_the_provider_refuses_is_asked_about_once_a_day(stage, look_up):
+    """It says nothing of the others: they are looked up as if it had not been."""
+    look_up.errors = [LookUpUnavailable("refused")]
+    look_up.facts = {OTHER: LANDLINE}
+    screening = make_screening(stage, look_up)
+
+    assert await screening(await stored(stage)) is None
+    assert (await screening(await stored(stage, OTHER))).reason == "not_mobile"
+    assert await screening(await stored(stage)) is None
+    assert look_up.asked == [RECIPIENT, OTHER]
+
+    await stage.advance(timedelta(days=1).total_seconds() + 1)
+    await screening(await stored(stage))
+    assert look_up.asked == [RECIPIENT, OTHER, RECIPIENT]
+
+
 async def test_a_provider_that_says_nothing_holds_nobody_up_for_long(stage, look_up, monkeypatch):
     """Whatever its client does: the message has a time to leave."""
     monkeypatch.setattr("wirephoto.engine.screening.PATIENCE_S", 0.05)

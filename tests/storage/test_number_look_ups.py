@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from tests.factories import NOW, RECIPIENT
+from tests.race import race
 from wirephoto.domain.number_facts import NumberFacts, NumberKind
 from wirephoto.storage.number_look_ups import (
     NumberClaim,
@@ -97,3 +98,18 @@ async def test_answers_are_forgotten_when_they_no_longer_stand(database):
         assert await delete_look_ups(tx, before=NOW + CLAIM, limit=1) == 1
         assert await delete_look_ups(tx, before=NOW + CLAIM, limit=9) == 1
         assert await delete_look_ups(tx, before=NOW + CLAIM, limit=9) == 0
+
+
+async def test_an_answer_that_is_being_renewed_is_not_forgotten(postgres):
+    """It was old when the sweep found it, and paid for anew while the sweep waited for its row."""
+    async with postgres.transaction() as tx:
+        await claim_number(tx, make_claim(NOW - MONTH))
+
+    async def renew(tx):
+        assert await claim_number(tx, make_claim())
+
+    async def sweep():
+        async with postgres.transaction() as tx:
+            return await delete_look_ups(tx, before=NOW, limit=9)
+
+    assert await race(postgres, renew, sweep) == 0

@@ -14,6 +14,8 @@ LINK_KEPT = timedelta(days=30)
 TOO_LARGE = frozenset({"too_large", "animation_too_large", "too_many_pixels"})
 """Why our own pipeline refuses a picture for its size."""
 GOES_ON = "It goes on as a text message."
+_AFTER_AN_ADDRESS = ".,;:!?)]>'\""
+"""What ends a sentence, and no address."""
 _NAME_CHARS = 26
 """Characters of a hosted file's name before its extension; none of them counts twice."""
 
@@ -76,7 +78,8 @@ def is_hosted(message: Message, media: Media) -> bool:
     """
     if message.channel is Channel.MMS:
         return media.prepared is not None
-    has_own = media.url is not None and media.url in (message.fallback_text or "")
+    words = (message.fallback_text or "").split()
+    has_own = media.url in {*words, *[word.rstrip(_AFTER_AN_ADDRESS) for word in words]}
     return media.prepared is not None and not has_own
 
 

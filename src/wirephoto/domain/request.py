@@ -196,10 +196,10 @@ def _category(
 
 
 def _check_content(request: MessageRequest, faults: list[Fault]) -> None:
-    if not request.text and not request.media:
+    if not request.media and not (request.text or "").strip():
         faults.append(Fault("media", "required", "Give a picture in `media`, or a `text`."))
-    channel = Channel.MMS if request.media else Channel.SMS
     if request.text:
+        channel = Channel.MMS if request.media else Channel.SMS
         _check_text("text", request.text, channel, faults)
     _check_fallback(request, faults)
     if len(request.media) > MEDIA_MAX:

@@ -1,6 +1,6 @@
 """The gate: the last look at a claimed message, whose commit is the moment in which it leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from wirephoto.clock import Clock
@@ -13,8 +13,16 @@ from wirephoto.ids import Ids
 from wirephoto.storage.audit import AuditEntry
 from wirephoto.storage.batch import GroupCommit
 from wirephoto.storage.database import Database
-from wirephoto.storage.messages import Transition, begin_sending, record_transitions
+from wirephoto.storage.messages import (
+    Transition,
+    begin_sending,
+    get_message,
+    record_transitions,
+)
 from wirephoto.storage.tallies import CappedMove, begin_within_caps
+
+TRIES_MAX = 5
+"""How often a claimed message is moved anew that was touched meanwhile."""
 
 
 class Gate:
@@ -63,8 +71,7 @@ class Gate:
 
     async def release(self, message: Message) -> bool:
         """Give a claimed message back, its slot forfeited; tell whether it was still ours."""
-        released = message.move_to(MessageState.QUEUED, self._clock.now())
-        return await self._commits.run(record_transitions, Transition(released))
+        return await self._move(message, self._queued)
 
     async def block(self, message_ids: Sequence[str]) -> frozenset[str]:
         """End those messages whose recipients have opted out of them; return which those are."""
@@ -78,16 +85,41 @@ class Gate:
         One whose recipient has heard enough is put off. One whose window has closed is released:
         the next claim holds it until that opens again. One that somebody else moved is theirs.
         """
-        now = self._clock.now()
-        if message.expires_at <= now:
-            expired = message.move_to(MessageState.EXPIRED, now, reason="expired")
-            event = message_event(self._ids.new("evt", now), expired)
-            await self._commits.run(record_transitions, Transition(expired, event=event))
+        if message.expires_at <= self._clock.now():
+            await self._move(message, self._expired)
         elif until:
-            held = message.move_to(MessageState.QUEUED, now, due_at=until, hold_reason=CAPPED)
-            await self._commits.run(record_transitions, Transition(held))
+            await self._move(message, lambda ours: self._capped(ours, until))
         elif not await self.block([message.id]):
             await self.release(message)
+
+    def _queued(self, message: Message) -> Transition:
+        return Transition(message.move_to(MessageState.QUEUED, self._clock.now()))
+
+    def _capped(self, message: Message, until: datetime) -> Transition:
+        now = self._clock.now()
+        held = message.move_to(MessageState.QUEUED, now, due_at=until, hold_reason=CAPPED)
+        return Transition(held)
+
+    def _expired(self, message: Message) -> Transition:
+        now = self._clock.now()
+        expired = message.move_to(MessageState.EXPIRED, now, reason="expired")
+        event = message_event(self._ids.new("evt", now), expired)
+        return Transition(expired, event=event)
+
+    async def _move(self, message: Message, move: Callable[[Message], Transition]) -> bool:
+        """Move a message while the claim is ours; tell whether it was.
+
+        News of an earlier attempt gives it another version meanwhile, and leaves us the claim.
+        """
+        for _ in range(TRIES_MAX):
+            if await self._commits.run(record_transitions, move(message)):
+                return True
+            async with self._database.read() as tx:
+                latest = await get_message(tx, message.tenant_id, message.id)
+            if latest is None or not _is_claim_of(latest, message):
+                return False
+            message = latest
+        return False
 
     def _bypass(self, message: Message, now: datetime) -> AuditEntry | None:
         bypass = self._rules.bypass(message, now)
@@ -107,3 +139,8 @@ class Gate:
                 "source": bypass.rule.source,
             },
         )
+
+
+def _is_claim_of(latest: Message, claimed: Message) -> bool:
+    """Tell whether a message is still claimed as it was: another claim has another slot."""
+    return latest.state is MessageState.CLAIMED and latest.slot_at == claimed.slot_at

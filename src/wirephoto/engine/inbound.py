@@ -29,7 +29,7 @@ from wirephoto.storage.webhooks import (
     Webhook,
     count_failed_try,
     insert_inbound,
-    is_known_inbound,
+    known_inbound,
     mark_applied,
     postpone_webhooks,
     waiting_seqs,
@@ -93,9 +93,7 @@ class Inbound:
             applied = await self._apply_receipts(tx, [w for w in waiting if w.kind == STATUS])
             outcomes = dict.fromkeys([webhook.seq for webhook in waiting], UNREADABLE)
             outcomes |= applied.outcomes
-            for webhook in waiting:
-                if webhook.kind == INBOUND:
-                    outcomes[webhook.seq] = await self._keep_inbound(tx, webhook)
+            outcomes |= await self._keep_inbound(tx, [w for w in waiting if w.kind == INBOUND])
             early = [w for w in waiting if w.seq in applied.nameless and _may_match(w, now)]
             for webhook in early:
                 del outcomes[webhook.seq]
@@ -166,12 +164,26 @@ class Inbound:
             receipts = later
         return applied
 
-    async def _keep_inbound(self, tx: Transaction, webhook: Webhook) -> str:
+    async def _keep_inbound(self, tx: Transaction, webhooks: list[Webhook]) -> dict[int, str]:
+        """Keep messages from phones, and do what follows; return what became of each webhook."""
+        told = {webhook.seq: self._read_inbound(webhook) for webhook in webhooks}
+        messages = {seq: message for seq, message in told.items() if message}
+        known = await known_inbound(tx, [each.provider_message_id for each in messages.values()])
+        fresh = [each for each in messages.values() if each.provider_message_id not in known]
+        await self._replies.hear(tx, fresh)
+        outcomes = dict.fromkeys(told, UNREADABLE)
+        for seq, message in messages.items():
+            is_known = message.provider_message_id in known
+            outcomes[seq] = REPEATED if is_known else await self._keep(tx, message)
+            known.add(message.provider_message_id)
+        return outcomes
+
+    def _read_inbound(self, webhook: Webhook) -> InboundMessage | None:
         try:
             inbound = read_inbound(webhook.body.encode(), received_at=webhook.received_at)
         except WireError:
-            return UNREADABLE
-        stored = InboundMessage(
+            return None
+        return InboundMessage(
             id=self._ids.new("inb", webhook.received_at),
             tenant_id=webhook.tenant_id,
             provider_message_id=inbound.provider_message_id,
@@ -184,18 +196,18 @@ class Inbound:
             sent_at=inbound.sent_at,
             received_at=webhook.received_at,
         )
-        if await is_known_inbound(tx, stored.provider_message_id):
-            return REPEATED
-        followed = await self._replies.apply(tx, stored)
+
+    async def _keep(self, tx: Transaction, message: InboundMessage) -> str:
+        followed = await self._replies.apply(tx, message)
         if not await insert_inbound(tx, followed):
             return REPEATED
         await insert_inbound_files(tx, _files_of(followed))
         event = inbound_event(
-            self._ids.new("evt", webhook.received_at),
+            self._ids.new("evt", message.received_at),
             tenant_id=followed.tenant_id,
             inbound_id=followed.id,
             reply=followed.reply,
-            at=webhook.received_at,
+            at=message.received_at,
         )
         await insert_events(tx, [event])
         return APPLIED

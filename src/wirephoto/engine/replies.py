@@ -117,6 +117,20 @@ class Replies:
                 await silence(tx, [opt_out], ids=self._ids, now=webhook.received_at)
         _log.info(LogEvent.OPTED_OUT, opt_out=opt_out.id, source=opt_out.opt_out.source.value)
 
+    async def hear(self, tx: Transaction, messages: Sequence[InboundMessage]) -> None:
+        """Note that phones wrote to us, before anything else is done about it.
+
+        Their contacts are locked in the one order in which everybody locks contacts.
+        """
+        senders = await self._directory.get()
+        heard = sorted(
+            (senders[each.recipient].brand_id, each.sender, each.received_at, each.recipient)
+            for each in messages
+            if each.sender and each.recipient in senders
+        )
+        for _, phone, at, number in heard:
+            await store_heard(tx, senders[number], phone, at)
+
     async def apply(self, tx: Transaction, message: InboundMessage) -> InboundMessage:
         """Do what follows from a message that is about to be kept; return it with what that was."""
         reply = classify(message.text or "")
@@ -125,7 +139,6 @@ class Replies:
         if sender is None or phone is None:
             return replace(message, reply=reply.kind.value, flagged=reply.is_opt_out)
         message = replace(message, tenant_id=sender.tenant_id)
-        await store_heard(tx, sender, phone, message.received_at)
         policy = self._policy(sender)
         before, later = await self._opt_outs(tx, message, sender)
         if reply.kind in (ReplyKind.OPT_IN, ReplyKind.YES) and later:

@@ -47,6 +47,8 @@ REST_S = 15.0
 REST_S_MAX = 3600.0
 NOT_ALLOWED_REST_S = 900.0
 """After an answer that only a human can change: wrong credentials, or a product not paid for."""
+REFUSED = "refused"
+"""The provider answers no question about this number: that says nothing of the others."""
 _NOT_ALLOWED = frozenset({"unauthorized", "forbidden"})
 
 
@@ -154,7 +156,9 @@ class Screening:
             rest_s = _rest_s(error)
             self._rest(rest_s)
             _log.warning(LogEvent.LOOK_UP_UNAVAILABLE, reason=error.reason, rest_s=rest_s)
-            return None
+            if error.reason != REFUSED:
+                return None
+            facts = NumberFacts(NumberKind.UNKNOWN)
         except Exception as error:  # noqa: BLE001 - no mistake of ours may hold a message up
             self._rest(REST_S)
             _log.error(LogEvent.LOOP_FAILED, loop="screening", error=str(error), exc_info=error)
@@ -175,6 +179,8 @@ class Screening:
 
 
 def _rest_s(error: LookUpUnavailable) -> float:
+    if error.reason == REFUSED:
+        return 0.0
     if error.reason in _NOT_ALLOWED:
         return NOT_ALLOWED_REST_S
     return min(error.retry_after_s or REST_S, REST_S_MAX)

@@ -100,9 +100,13 @@ async def store_number_facts(
 @across_tenants("age is the same for all tenants")
 async def delete_look_ups(tx: Transaction, *, before: datetime, limit: int) -> int:
     """Forget up to `limit` answers that stood until `before` at most; return how many."""
-    old = select(*_KEY).where(number_look_ups.c.good_until < before).limit(limit).subquery()
+    is_old = number_look_ups.c.good_until < before
+    old = select(*_KEY).where(is_old).limit(limit).subquery()
+    # Asked once more of the row as it stands: it may have been claimed anew while we waited for it.
     deleted = await tx.execute(
-        delete(number_look_ups).where(tuple_(*_KEY).in_(select(old.c.tenant_id, old.c.number)))
+        delete(number_look_ups).where(
+            is_old, tuple_(*_KEY).in_(select(old.c.tenant_id, old.c.number))
+        )
     )
     return deleted.rowcount
 

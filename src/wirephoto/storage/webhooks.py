@@ -154,12 +154,11 @@ async def count_failed_try(tx: Transaction, seq: int) -> int:
 
 
 @across_tenants("the provider's ids are unique over all tenants")
-async def is_known_inbound(tx: Transaction, provider_message_id: str) -> bool:
-    """Tell whether an inbound message is stored already."""
-    query = select(inbound_messages.c.id).where(
-        inbound_messages.c.provider_message_id == provider_message_id
-    )
-    return (await tx.execute(query)).one_or_none() is not None
+async def known_inbound(tx: Transaction, provider_message_ids: Sequence[str]) -> set[str]:
+    """Return which inbound messages are stored already, of those named by the provider's ids."""
+    column = inbound_messages.c.provider_message_id
+    query = select(column).where(column.in_(provider_message_ids))
+    return set((await tx.execute(query)).scalars()) if provider_message_ids else set()
 
 
 async def insert_inbound(tx: Transaction, message: InboundMessage) -> bool:
