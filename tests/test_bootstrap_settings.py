@@ -24,10 +24,10 @@ MAINTENANCE = {"rescuer", "expirer", "overdue", "media-sweeper", "pruner", "reck
 DUTIES = [
     (
         frozenset(Role),
-        {"preparation", "dispatch", "inbound", "collector", "deliveries", "key-uses", *MAINTENANCE},
+        {"preparation", "dispatch", "inbound", "collector", "deliveries", *MAINTENANCE},
     ),
-    ({Role.API}, {"key-uses"}),
-    ({Role.API, Role.MEDIA}, {"preparation", "key-uses"}),
+    ({Role.API}, set()),
+    ({Role.API, Role.MEDIA}, {"preparation"}),
     ({Role.DISPATCH}, {"dispatch"}),
     ({Role.EVENTS}, {"deliveries"}),
     ({Role.INBOUND, Role.MAINTENANCE}, {"inbound", "collector", *MAINTENANCE}),
@@ -42,7 +42,7 @@ async def test_a_process_does_what_its_roles_say(database_url, roles, duties):
     """Roles are how an operator puts work where the machines are."""
     settings = settings_of(database_url, roles=",".join(roles))
     async with running(settings, provider=FakeProvider()) as (gateway, client):
-        assert {runner.duty.name for runner in gateway.runners} == duties
+        assert {runner.duty.name for runner in gateway.runners} == duties | {"key-uses"}
         assert (await client.get("/readyz")).status_code == 200
         takes_messages = (await client.post("/v1/messages", json={})).status_code != 404
 

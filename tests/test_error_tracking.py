@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 
 import pytest
 
@@ -72,6 +73,18 @@ def test_a_fault_in_a_loop_is_no_flood(envelopes):
         report()
 
     assert len(envelopes) == REPORTS_MAX
+
+
+def test_lines_of_libraries_are_no_flood_either(envelopes):
+    """Each is another text, with the name of a task in it: they are known by who wrote them."""
+    for number in range(REPORTS_MAX + 5):
+        try:
+            fail(CAPTION)
+        except ValueError:
+            logging.getLogger("asyncio").exception("Task-%d: exception was never retrieved", number)
+
+    assert len(envelopes) == REPORTS_MAX
+    assert {envelope.get_event()["transaction"] for envelope in envelopes} == {"asyncio"}
 
 
 def test_whoever_reports_does_not_fail_of_it():

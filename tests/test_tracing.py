@@ -1,12 +1,14 @@
 """One trace for each message: what its spans are called, how long they are, and what they tell."""
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
@@ -134,6 +136,38 @@ def test_a_collector_that_is_away_holds_nothing_up():
     traces.close()
 
     assert time.perf_counter() - begun < EXPORT_S + 2
+
+
+class SilentExporter(SpanExporter):
+    """Takes each batch, and answers nothing until it is told to stop."""
+
+    def __init__(self):
+        self.batches = 0
+        self.stopped = threading.Event()
+
+    def export(self, spans):
+        self.batches += 1
+        self.stopped.wait(10)
+        return SpanExportResult.FAILURE
+
+    def shutdown(self):
+        self.stopped.set()
+
+
+def test_a_collector_that_never_answers_is_waited_for_once(monkeypatch):
+    """Whoever stops would else wait for each batch of a full queue."""
+    monkeypatch.setattr("wirephoto.tracing.EXPORT_S", 0.05)
+    exporter = SilentExporter()
+    traces = Traces(exporter)
+    for _ in range(300):
+        for events, accepted in life_of(make_message()):
+            traces.committed(events, accepted)
+    begun = time.perf_counter()
+
+    traces.close()
+
+    assert exporter.batches > 1
+    assert time.perf_counter() - begun < 5
 
 
 @pytest.mark.parametrize("status", [200, 400])

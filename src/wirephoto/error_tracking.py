@@ -16,7 +16,7 @@ from sentry_sdk.utils import BadDsn, event_from_exception
 
 from wirephoto import __version__
 from wirephoto.errors import SettingsInvalid
-from wirephoto.telemetry import ErrorInfo, redacted
+from wirephoto.telemetry import ErrorInfo, LogEvent, redacted
 
 CLOSE_S: Final = 2.0
 """How long a stopping process waits for the last reports to leave."""
@@ -56,12 +56,15 @@ class ErrorTracker:
 
     def report(self, event: str, error: ErrorInfo, fields: Mapping[str, Any]) -> None:
         """Report an error that a line of the log tells of: its event, and its other fields."""
-        kind = (event, error[0].__qualname__)
+        # A library's line is its whole text, with names of tasks and the like: it is known by who
+        # wrote it.
+        said = event if event in _OURS else str(fields.get("logger", "library"))
+        kind = (said, error[0].__qualname__)
         self._told[kind] = self._told.get(kind, 0) + 1
         if self._told[kind] > REPORTS_MAX:
             return
         made, hint = event_from_exception(error, client_options=self._client.options)
-        made["transaction"] = event
+        made["transaction"] = said
         made["logger"] = "wirephoto"
         made["extra"] = dict(fields)
         self._client.capture_event(made, hint)
@@ -69,6 +72,9 @@ class ErrorTracker:
     def close(self) -> None:
         """Hand over the last reports; takes up to `CLOSE_S` seconds."""
         self._client.close(timeout=CLOSE_S)
+
+
+_OURS = frozenset(event.value for event in LogEvent)
 
 
 def _masked(event: Any, _hint: Any) -> Any:

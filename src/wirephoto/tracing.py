@@ -7,6 +7,7 @@ how long; none holds a number, a caption or an address.
 This module needs the extra `otel`: it is imported only where traces are asked for.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,7 +28,7 @@ from wirephoto.ids import made_at, uuid_of
 
 SERVICE: Final = "wirephoto"
 EXPORT_S: Final = 3.0
-"""How long a collector is tried with one batch; so long a stopping process waits for it as well."""
+"""How long a collector is tried with one batch; a stopping process waits for two at the most."""
 OPEN_MAX: Final = 50_000
 """Messages whose last move is remembered; of one that is forgotten, a span begins where it ends."""
 _SPAN_MASK: Final = (1 << 64) - 1
@@ -58,6 +59,7 @@ class Traces:
     """
 
     def __init__(self, exporter: "SpanExporter", *, share: float = 1.0) -> None:
+        self._exporter = exporter
         self._processor = BatchSpanProcessor(exporter)
         self._resource = Resource.create({"service.name": SERVICE, "service.version": __version__})
         self._bound = int(share * (1 << _SHARE_BITS))
@@ -73,8 +75,14 @@ class Traces:
                     self._processor.on_end(span)
 
     def close(self) -> None:
-        """Hand over the last spans; takes no longer than the exporter tries."""
-        self._processor.shutdown()  # type: ignore[no-untyped-call]
+        """Hand over the last spans; after `EXPORT_S` only the batch that is under way is tried."""
+        # The processor by itself would try a collector that is away with one batch after another.
+        enough = threading.Timer(EXPORT_S, self._exporter.shutdown)
+        enough.start()
+        try:
+            self._processor.shutdown()  # type: ignore[no-untyped-call]
+        finally:
+            enough.cancel()
 
     def _is_traced(self, message_id: str) -> bool:
         return uuid_of(message_id) & ((1 << _SHARE_BITS) - 1) < self._bound

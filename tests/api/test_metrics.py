@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.application import client_of, make_exposition
 from tests.api.conftest import with_services
+from tests.engine.stage import logged
 from tests.factories import make_message
 from tests.storage.writing import store
 from wirephoto.api.app import create_app
@@ -80,10 +81,16 @@ async def test_what_the_database_told_is_kept_for_a_moment(database, clock):
 
 
 class AwayDatabase:
-    """A database that cannot be reached."""
+    """A database that cannot be reached, after a hang where there is one."""
+
+    hang = None
+    asked = 0
 
     @asynccontextmanager
     async def read(self):
+        self.asked += 1
+        if self.hang:
+            await self.hang()
         raise StorageUnavailable("database: away")
         yield
 
@@ -97,6 +104,35 @@ async def test_without_the_database_there_is_still_a_page(clock):
     assert found["wirephoto_database_up",] == 0
     assert ("wirephoto_webhooks_waiting",) not in found
     assert ("wirephoto_messages_accepted_total",) in found
+
+
+async def test_a_database_that_came_back_is_seen_soon(clock):
+    """A hang of a minute must not be told for twenty."""
+    database = AwayDatabase()
+    exposition = make_exposition(database, clock)
+
+    async def hang():
+        await clock.advance(60.0)
+
+    database.hang = hang
+    await exposition.page()
+    database.hang = None
+    await clock.advance(KEPT_S_MIN)
+    await exposition.page()
+
+    assert database.asked == 2
+
+
+async def test_a_fault_of_the_page_is_answered_and_logged(clock):
+    """A scraper sees a number, the operator's log what is wrong."""
+    exposition = make_exposition(None, clock)
+    transport = httpx.ASGITransport(app=create_metrics_app(exposition))
+    async with httpx.AsyncClient(transport=transport, base_url="http://metrics.test") as client:
+        with logged() as lines:
+            answer = await client.get("/metrics")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert [line["event"] for line in lines] == ["request_failed"]
 
 
 class Duty:

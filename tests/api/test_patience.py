@@ -87,6 +87,35 @@ async def test_a_body_that_stops_or_trickles_is_answered_408(limits):
     assert answer.headers["connection"] == "close"
 
 
+async def test_a_body_that_came_fast_and_stops_is_not_waited_for_by_its_rate():
+    """What has come already would give a megabyte's rest two minutes."""
+
+    async def stops():
+        yield b"x" * 100_000
+        await asyncio.Event().wait()
+
+    app = Litestar([take_body], exception_handlers={Exception: handle}, openapi_config=None)
+    async with asyncio.timeout(2), client_of(TimedBodies(app, piece_s=0.05)) as http:
+        answer = await http.post("/body", content=stops())
+
+    assert answer.status_code == 408
+
+
+async def test_who_is_refused_while_they_still_send_gets_the_answer(hasty):
+    """A connection cut in the middle reads like a fault, and is tried again for ever."""
+    async with serving() as url, asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n")
+        for _ in range(30):
+            writer.write(b"x")
+            await passed(0.01)
+        writer.write(HEAD + b"\r\n")
+
+        assert (await reader.readline()).startswith(b"HTTP/1.1 404")
+        await reader.readuntil(b"HTTP/1.1 200")
+        writer.close()
+
+
 async def test_after_the_body_the_end_of_the_connection_may_be_long_in_coming():
     """A stream of events listens for it for hours."""
     waits = asyncio.Event()

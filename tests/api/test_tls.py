@@ -5,6 +5,12 @@ import ssl
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from tests.serving import serving
 from wirephoto.api.tls import CertificateFiles, RenewedCertificate
@@ -74,3 +80,16 @@ def test_old_versions_are_refused(tmp_path):
     certificate = RenewedCertificate(write(tmp_path, make_identity(), turn=1))
 
     assert certificate.context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_a_key_with_a_passphrase_is_refused(tmp_path):
+    """OpenSSL would ask for it at the terminal, and a gateway that starts at night would wait."""
+    identity = make_identity()
+    files = write(tmp_path, identity, turn=1)
+    key = load_pem_private_key(identity.private_key.encode(), password=None)
+    files.key.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    )
+
+    with pytest.raises(ssl.SSLError):
+        RenewedCertificate(files)

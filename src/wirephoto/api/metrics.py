@@ -11,6 +11,7 @@ from litestar import Litestar, Response, get
 from litestar.datastructures import State
 
 from wirephoto.api.auth import Forbidden, Requirement, caller_of
+from wirephoto.api.problems import handle
 from wirephoto.api.queries import AnyRequest
 from wirephoto.api.services import services_of
 from wirephoto.clock import Clock
@@ -46,6 +47,9 @@ from wirephoto.storage.standing import Standing, load_standing
 ROUTE_METRICS = "/metrics"
 KEPT_S_MIN = 5.0
 """How long what the database told is told again: several scrapers cost no more than one."""
+PATIENCE_S = 4.0
+"""How long database and disks are waited for: twice that is less than a scrape commonly may take,
+ten seconds."""
 KEPT_TIMES = 20.0
 """It is kept at least so many times as long as it took to find out: however long the queue, that
 takes no more than a twentieth of one connection."""
@@ -68,6 +72,7 @@ class Exposition:
     _told: Reading = field(default_factory=Reading)
     _asked_at: float = 0.0
     _fresh_until: float = float("-inf")
+    _disks: "asyncio.Future[Reading] | None" = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def page(self) -> bytes:
@@ -82,20 +87,27 @@ class Exposition:
 
     async def _ask(self) -> None:
         began_at, now = self.clock.monotonic(), self.clock.now()
-        told = Reading()
+        told, took_s = Reading(), 0.0
         try:
-            async with self.database.read() as tx:
+            async with asyncio.timeout(PATIENCE_S), self.database.read() as tx:
                 standing = await load_standing(tx, now)
-        except StorageUnavailable:
+        except (StorageUnavailable, TimeoutError):
             told.put(DATABASE_UP, 0)
         else:
+            took_s = self.clock.monotonic() - began_at
             told.put(DATABASE_UP, 1)
             _tell(told, standing, now.timestamp())
-        # A disk over the network may be slow to say how full it is.
-        await asyncio.to_thread(_tell_disks, told, self.volumes)
+        if disks := await self._ask_disks():
+            told.update(disks)
         self._told, self._asked_at = told, self.clock.monotonic()
-        took_s = self._asked_at - began_at
         self._fresh_until = self._asked_at + max(KEPT_S_MIN, KEPT_TIMES * took_s)
+
+    async def _ask_disks(self) -> Reading | None:
+        """Return how full the disks are; one over the network may be slow to say it, or never."""
+        if self._disks is None or self._disks.done():
+            self._disks = asyncio.ensure_future(asyncio.to_thread(_read_disks, self.volumes))
+        await asyncio.wait([self._disks], timeout=PATIENCE_S)
+        return self._disks.result() if self._disks.done() else None
 
     def _process(self) -> Reading:
         reading = Reading()
@@ -134,7 +146,13 @@ def create_metrics_app(exposition: Exposition) -> Litestar:
     async def openly() -> Response[Any]:
         return await _answer(exposition)
 
-    return Litestar([openly], openapi_config=None, state=State(), logging_config=None)
+    return Litestar(
+        [openly],
+        exception_handlers={Exception: handle},
+        openapi_config=None,
+        state=State(),
+        logging_config=None,
+    )
 
 
 async def _answer(exposition: Exposition) -> Response[Any]:
@@ -158,7 +176,8 @@ def _tell(reading: Reading, standing: Standing, now: float) -> None:
     reading.put(WEBHOOK_LAG, max(0.0, now - since.timestamp()) if since else 0)
 
 
-def _tell_disks(reading: Reading, volumes: Mapping[str, Path]) -> None:
+def _read_disks(volumes: Mapping[str, Path]) -> Reading:
+    reading = Reading()
     for name, folder in volumes.items():
         try:
             disk = shutil.disk_usage(folder)
@@ -166,3 +185,4 @@ def _tell_disks(reading: Reading, volumes: Mapping[str, Path]) -> None:
             continue  # made with the first file that is kept there
         reading.put(DISK_FREE, disk.free, name)
         reading.put(DISK_SIZE, disk.total, name)
+    return reading

@@ -11,6 +11,9 @@ from wirephoto.errors import WirephotoError
 
 HEAD_S = 10.0
 """How long a head may take from its first byte, or a new connection until its head is whole."""
+REST_S = 60.0
+"""How long the rest of a body may take whose request is answered: who sends first and reads then
+must get the answer, and a cut connection would take it away."""
 PIECE_S = 20.0
 """How long the next piece of a body may take."""
 BODY_BYTES_PER_S = 8_000
@@ -28,11 +31,13 @@ class PatientProtocol(HttpToolsProtocol):
     """
 
     head_s = HEAD_S
+    rest_s = REST_S
     connections_max = 1000
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._head_due: TimerHandle | None = None
+        self._due: TimerHandle | None = None
+        self._is_open = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
@@ -40,32 +45,46 @@ class PatientProtocol(HttpToolsProtocol):
         if len(self.connections) > self.connections_max:
             transport.abort()
             return
-        self._await_head()
+        self._wait(self.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
-        self._head_came()
+        self._came()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take the next bytes: between two requests they begin another head."""
-        if getattr(self.cycle, "response_complete", True):
-            self._await_head()
+        """Take the next bytes; those of a body after its answer are for nobody."""
         super().data_received(data)
+        if self._is_open and getattr(self.cycle, "response_complete", False):
+            self._wait(self.rest_s)
+
+    def on_message_begin(self) -> None:
+        """Wait for the head that begins."""
+        self._is_open = True
+        self._wait(self.head_s)
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Go on with the request."""
-        self._head_came()
+        self._came()
         super().on_headers_complete()
 
-    def _await_head(self) -> None:
-        if self._head_due is None:
-            self._head_due = self.loop.call_later(self.head_s, self.transport.abort)
+    def on_message_complete(self) -> None:
+        """Wait for another head, where the answer was there before the end of the body."""
+        self._is_open = False
+        if self.cycle.response_complete:
+            self._came()
+            self._wait(self.head_s)
+        super().on_message_complete()
 
-    def _head_came(self) -> None:
-        if self._head_due is not None:
-            self._head_due.cancel()
-            self._head_due = None
+    def _wait(self, seconds: float) -> None:
+        if self._due is None:
+            self._due = self.loop.call_later(seconds, self.transport.abort)
+
+    def _came(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
 
 class TimedBodies:

@@ -24,7 +24,8 @@ class CertificateFiles:
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.chain, self.key)
+        # Without a password OpenSSL would ask for one at the terminal, and everything would wait.
+        context.load_cert_chain(self.chain, self.key, password="")
         return context
 
     def written_at(self) -> tuple[int, int]:

@@ -257,8 +257,8 @@ class Gateway:
         retry = RetryPolicy(tries_max=self.settings.tries_max)
         if self._lookout:
             yield self._lookout
-        if Role.API in roles:
-            yield self.keys.uses
+        # Every process opens its metrics by keys.
+        yield self.keys.uses
         if Role.MEDIA in roles:
             self.preparation = Preparation(
                 database=self.database,

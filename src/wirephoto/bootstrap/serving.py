@@ -27,8 +27,8 @@ async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[Non
     server, grace_s = HttpServer(gateway.app, listener, settings), settings.grace_s
     with contextlib.closing(listener):
         try:
+            await gateway.start()
             async with _served_metrics(gateway):
-                await gateway.start()
                 await server.start()
                 yield
         finally:
