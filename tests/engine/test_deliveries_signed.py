@@ -127,3 +127,33 @@ async def test_secrets_of_another_installation_stop_deliveries_aloud(receiver):
     await receiver.stage.advance(60)
     await turn(receiver.deliveries(secrets=["another secret", INSTALLATION]))
     assert len(receiver.told) == 1
+
+
+async def test_a_former_secret_that_is_lost_stops_nothing(database, commits, ids):
+    """The customer has the new one by now: a rotation is what mends a lost WIREPHOTO_SECRET."""
+    stage = Stage(database, commits, VirtualClock(SystemClock().now()), ids)
+    await stage.prepare()
+    async with open_receiver(stage) as receiver:
+        old = await receiver.create()
+        new = await receiver.endpoints(secrets=["a new one"]).rotate(old.endpoint.endpoint.id)
+        await receiver.tell(*await stored(receiver))
+
+        await turn(receiver.deliveries(secrets=["a new one"]))
+
+        assert receiver.verify(new.secret) == receiver.told[0]
+        assert len(receiver.headers[0]["webhook-signature"].split()) == 1
+
+
+async def test_the_secret_of_the_settings_changes_as_the_documents_say(database, commits, ids):
+    """New before old, each endpoint rotated, the old one removed: both signatures last a day."""
+    stage = Stage(database, commits, VirtualClock(SystemClock().now()), ids)
+    await stage.prepare()
+    async with open_receiver(stage) as receiver:
+        old = await receiver.create()
+        both = receiver.endpoints(secrets=["a new one", INSTALLATION])
+        new = await both.rotate(old.endpoint.endpoint.id)
+        await receiver.tell(*await stored(receiver))
+
+        await turn(receiver.deliveries(secrets=["a new one"]))
+
+        assert receiver.verify(old.secret) == receiver.verify(new.secret) == receiver.told[0]

@@ -69,10 +69,10 @@ class Endpoint:
             return [self.secret, self.former_secret]
         return [self.secret]
 
-    def rotated(self, secret: str, now: datetime) -> "Endpoint":
-        """Return the endpoint with another secret; the one until now signs beside it for a day."""
+    def rotated(self, secret: str, now: datetime, *, former: str) -> "Endpoint":
+        """Return the endpoint with another secret, beside which the `former` signs for a day."""
         until = now + FORMER_KEPT
-        return replace(self, secret=secret, former_secret=self.secret, former_until=until)
+        return replace(self, secret=secret, former_secret=former, former_until=until)
 
     def enabled(self) -> "Endpoint":
         """Return the endpoint as if it had never failed."""

@@ -158,7 +158,8 @@ class Endpoints:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is None:
                 return None
-            await save_endpoint(tx, own.endpoint.rotated(sealed, now))
+            former = self._sealed_anew(own.endpoint)
+            await save_endpoint(tx, own.endpoint.rotated(sealed, now, former=former))
             await self._trail.note(tx, "endpoint.rotate", own.endpoint.id)
             after = await get_endpoint(tx, self._tenant_id, endpoint_id)
         assert after is not None, "it is locked"
@@ -205,8 +206,22 @@ class Endpoints:
     def _secret_for(self, endpoint_id: str) -> tuple[str, str]:
         """Return a new secret, as it is told and as it is stored."""
         secret = make_secret(self._ids.random_bytes(SECRET_BYTES))
+        return secret, self._seal(secret, endpoint_id)
+
+    def _sealed_anew(self, endpoint: Endpoint) -> str:
+        """Return an endpoint's secret, sealed under the newest of ours, so that older ones may go.
+
+        One that cannot be opened stays as it is.
+        """
+        try:
+            secret = self._courier.sealing.open(endpoint.secret, owner=endpoint.id)
+        except SecretUnreadable:
+            return endpoint.secret
+        return self._seal(secret, endpoint.id)
+
+    def _seal(self, secret: str, endpoint_id: str) -> str:
         nonce = self._ids.random_bytes(NONCE_BYTES)
-        return secret, self._courier.sealing.seal(secret, owner=endpoint_id, nonce=nonce)
+        return self._courier.sealing.seal(secret, owner=endpoint_id, nonce=nonce)
 
     def _check(self, wanted: Wanted) -> None:
         faults = []
