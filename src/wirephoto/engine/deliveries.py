@@ -166,15 +166,15 @@ class Deliveries:
         now = self._clock.now()
         ended = {parcel.waits.place for parcel in (*tour.done, *tour.failed)}
         untried = [p.waits for p in parcels if p.waits.place not in ended and not p.is_stored]
+        rest = timedelta(seconds=max(tour.rest_s, tour.endpoint.rest_s()))
         served = Served(
-            endpoint=tour.endpoint,
+            endpoint=tour.endpoint.resting(rest, now),
             place=place,
             done=[parcel.waits.place for parcel in tour.done if parcel.is_stored],
             waiting=[*[parcel.waits for parcel in tour.failed], *untried, *held],
-            rest_until=now + timedelta(seconds=max(tour.rest_s, tour.endpoint.rest_s())),
         )
         async with self._database.transaction() as tx:
-            if not await settle_endpoint(tx, claimed, served):
+            if not await settle_endpoint(tx, claimed, served, now=now):
                 return
             if claimed.endpoint.is_down and not tour.endpoint.is_down:
                 await hurry(tx, tour.endpoint.tenant_id, tour.endpoint.id, now)
@@ -205,11 +205,11 @@ class Deliveries:
         )
 
     async def _leave(self, claimed: ClaimedEndpoint) -> None:
-        """Free an endpoint as it was."""
-        until = self._clock.now() + UNREADABLE_REST
-        served = Served(claimed.endpoint, claimed.place, [], [], rest_until=until)
+        """Free an endpoint as it was, after a rest."""
+        now = self._clock.now()
+        served = Served(claimed.endpoint.resting(UNREADABLE_REST, now), claimed.place, [], [])
         async with self._database.transaction() as tx:
-            await settle_endpoint(tx, claimed, served)
+            await settle_endpoint(tx, claimed, served, now=now)
 
 
 def _subject(event: Event) -> str:
