@@ -76,6 +76,10 @@ class Endpoint:
         until = now + FORMER_KEPT
         return replace(self, secret=secret, former_secret=former, former_until=until)
 
+    def moved_to(self, url: str) -> "Endpoint":
+        """Return the endpoint at another address, which has not failed yet."""
+        return self if url == self.url else replace(self._unfailed(), url=url)
+
     def enabled(self) -> "Endpoint":
         """Return the endpoint as if it had never failed."""
         return replace(self._unfailed(), disabled_at=None, disabled_by=None)

@@ -33,6 +33,7 @@ from wirephoto.storage.endpoints import (
     lock_endpoint,
     move_back,
     save_endpoint,
+    void_round,
 )
 from wirephoto.storage.feed import FeedPosition, feed_end, place_before
 
@@ -121,7 +122,7 @@ class Endpoints:
         return Made(OwnEndpoint(endpoint, place), secret)
 
     async def change(self, endpoint_id: str, wanted: Wanted) -> OwnEndpoint | None:
-        """Change an endpoint; one that is enabled again goes on where it was, at once.
+        """Change an endpoint; enabled again or elsewhere, it goes on where it was, at once.
 
         Raises:
             RequestRefused: a field breaks a rule.
@@ -132,12 +133,13 @@ class Endpoints:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is None:
                 return None
-            after = _changed(own.endpoint, wanted, now)
-            if after != own.endpoint:
+            before, after = own.endpoint, _changed(own.endpoint, wanted, now)
+            if after != before:
                 await save_endpoint(tx, after)
-                told = _told(own.endpoint, after)
-                await self._trail.note(tx, "endpoint.change", after.id, told)
-            if wanted.enabled and own.endpoint.disabled_at:
+                await self._trail.note(tx, "endpoint.change", after.id, _told(before, after))
+            if _hears(after) != _hears(before):
+                await void_round(tx, self._tenant_id, endpoint_id)
+            if after.url != before.url or (before.disabled_at and not after.disabled_at):
                 await hurry(tx, self._tenant_id, endpoint_id, now)
             return await get_endpoint(tx, self._tenant_id, endpoint_id)
 
@@ -244,7 +246,7 @@ class Endpoints:
 
 def _changed(endpoint: Endpoint, wanted: Wanted, now: datetime) -> Endpoint:
     if wanted.url is not None:
-        endpoint = replace(endpoint, url=wanted.url)
+        endpoint = endpoint.moved_to(wanted.url)
     if wanted.description is not None:
         endpoint = replace(endpoint, description=wanted.description or None)
     if wanted.event_types is not None:
@@ -254,6 +256,11 @@ def _changed(endpoint: Endpoint, wanted: Wanted, now: datetime) -> Endpoint:
     if wanted.enabled is False and not endpoint.disabled_at:
         return endpoint.disabled(DisabledBy.OPERATOR, now)
     return endpoint
+
+
+def _hears(endpoint: Endpoint) -> tuple[object, ...]:
+    """Return what decides whether, where and of what an endpoint is told."""
+    return endpoint.url, endpoint.event_types, endpoint.disabled_at
 
 
 def _types(names: Sequence[str]) -> tuple[str, ...] | None:

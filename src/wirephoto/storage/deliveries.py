@@ -169,7 +169,8 @@ async def settle_endpoint(
     """Record what became of a claimed endpoint, and free it; tell whether that still counted.
 
     It does not if the lease ran out and another process has it, if the endpoint is gone, or if
-    somebody moved its place meanwhile: then the events are told again. It carries its tenant.
+    somebody moved its place or changed what it hears meanwhile: then the events are told again. It
+    carries its tenant.
     """
     own = endpoints.c.id == claimed.endpoint.id
     held = select(endpoints.c.moves).where(own, endpoints.c.claims == claimed.claims)

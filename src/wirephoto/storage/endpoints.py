@@ -101,6 +101,15 @@ async def move_back(tx: Transaction, tenant_id: str, endpoint_id: str, place: Fe
     )
 
 
+async def void_round(tx: Transaction, tenant_id: str, endpoint_id: str) -> None:
+    """Have what an endpoint is told at this moment count for nothing: it is told that again."""
+    await tx.execute(
+        update(endpoints)
+        .where(endpoints.c.tenant_id == tenant_id, endpoints.c.id == endpoint_id)
+        .values(moves=endpoints.c.moves + 1)
+    )
+
+
 async def hurry(tx: Transaction, tenant_id: str, endpoint_id: str, now: datetime) -> None:
     """Let everything that waits for an endpoint be tried at once."""
     await tx.execute(

@@ -38,7 +38,7 @@ endpoints = Table(
     Column("rest_until", Instant),  # as it asked, or because it fails: told of nothing before
     Column("lease_until", Instant, nullable=False),  # one process' to serve
     Column("claims", Integer, nullable=False, server_default=text("0")),
-    Column("moves", Integer, nullable=False, server_default=text("0")),  # of its place, by hand
+    Column("moves", Integer, nullable=False, server_default=text("0")),  # by hand: no round counts
     Index(None, "tenant_id"),
 )
 
