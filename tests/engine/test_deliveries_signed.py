@@ -78,6 +78,31 @@ async def test_a_replay_during_a_round_is_not_lost(receiver):
     assert sorted(receiver.ids[2:]) == sorted([first.id, second.id])
 
 
+async def test_a_replay_of_what_a_round_is_telling_is_not_lost(receiver):
+    """The place is not moved yet: whoever lost an event just now asks for it before it is."""
+    first, second = await stored(receiver, 2)
+    made = await receiver.create()
+    await receiver.tell(first)
+    await receiver.stage.advance(60)
+    since = receiver.stage.clock.now()
+    await receiver.tell(second.touched(since))
+    answers = receiver.site.answer
+
+    async def answer_then_replay(request):
+        answer = await answers(request)
+        if receiver.ids[-1] == second.id:
+            receiver.site.answer = answers
+            await receiver.endpoints().replay(made.endpoint.endpoint.id, since=since)
+        return answer
+
+    receiver.site.answer = answer_then_replay
+    serving = receiver.deliveries()
+    await turn(serving)
+    await turn(serving)
+
+    assert receiver.ids.count(second.id) == 2
+
+
 async def test_both_secrets_sign_for_a_day_after_a_rotation(database, commits, ids):
     """Whoever rotates changes the receiver at leisure, and loses nothing in between."""
     stage = Stage(database, commits, VirtualClock(SystemClock().now()), ids)

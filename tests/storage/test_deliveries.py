@@ -20,7 +20,13 @@ from wirephoto.storage.deliveries import (
     settle_endpoint,
     waiting_subjects,
 )
-from wirephoto.storage.endpoints import get_endpoint, insert_endpoint, move_back, save_endpoint
+from wirephoto.storage.endpoints import (
+    get_endpoint,
+    insert_endpoint,
+    move_back,
+    save_endpoint,
+    void_round,
+)
 from wirephoto.storage.feed import FEED_START, FeedPosition, feed_end
 from wirephoto.storage.messages import insert_events
 from wirephoto.storage.schema import DEFAULT_TENANT, events
@@ -171,6 +177,7 @@ async def test_a_place_that_was_put_back_stays_there(database, endpoint):
     await settle(database, claimed, place=two, waiting=[waits(two, due_at=LEASE)])
     [claimed] = await claim(database)
     async with database.transaction() as tx:
+        await void_round(tx, DEFAULT_TENANT, "end_1")
         await move_back(tx, DEFAULT_TENANT, "end_1", one)
 
     assert not await settle(database, claimed, place=two)

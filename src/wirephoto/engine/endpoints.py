@@ -176,7 +176,8 @@ class Endpoints:
     ) -> OwnEndpoint | None:
         """Tell an endpoint again what happened `since` a time, or behind a `place` of the feed.
 
-        It never skips anything: of what is still to be told, nothing is left out.
+        It never skips anything: of what is still to be told, nothing is left out. What it is told
+        at this moment may be what is asked for again, so that counts for nothing.
         """
         if since is not None:
             async with self._database.read() as tx:
@@ -185,8 +186,10 @@ class Endpoints:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is None:
                 return None
-            if place is not None and place < own.place:
-                await move_back(tx, self._tenant_id, endpoint_id, place)
+            if place is not None:
+                await void_round(tx, self._tenant_id, endpoint_id)
+                if place < own.place:
+                    await move_back(tx, self._tenant_id, endpoint_id, place)
                 begin = since.isoformat() if since else f"{place.xid:x}-{place.seq:x}"
                 await self._trail.note(tx, "endpoint.replay", own.endpoint.id, {"since": begin})
             return await get_endpoint(tx, self._tenant_id, endpoint_id)
