@@ -295,6 +295,26 @@ async def test_what_a_killed_process_left_is_told_by_another(receiver):
     assert sorted(receiver.ids) == sorted(message.id for message in messages)
 
 
+async def test_an_endpoint_that_is_claimed_during_a_stop_is_given_back(receiver):
+    """Its deliveries would all fail, for the connections close next, and count against it."""
+    made = await receiver.create()
+    messages = await stored(receiver, 8)
+    await receiver.tell(*messages)
+    stopping, courier = receiver.deliveries(), receiver.couriers[-1]
+    claiming = asyncio.create_task(stopping.turn())
+    await asyncio.sleep(0)  # noqa: TID251 - the turn is under way
+    await stopping.stop(5)
+    await courier.close()
+    await claiming
+    await stopping.drain()
+
+    assert (await endpoint_of(receiver, made)).failures == 0
+    assert await waiting_rows(receiver) == []
+
+    await turn(receiver.deliveries())
+    assert sorted(receiver.ids) == sorted(message.id for message in messages)
+
+
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_nothing_is_skipped_when_transactions_overlap(receiver, database_url):
     """The one that drew its number first commits last; SQLite has one writer."""
