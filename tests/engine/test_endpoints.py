@@ -4,8 +4,11 @@ import pytest
 from aiohttp import web
 
 from tests.engine.receiver import endpoint_of, moved, stored, turn, waiting_rows
+from tests.factories import NOW
 from wirephoto.domain.message import MessageState
+from wirephoto.engine import endpoints as module
 from wirephoto.engine.endpoints import Wanted
+from wirephoto.storage.feed import place_before
 
 S = MessageState
 
@@ -115,3 +118,23 @@ async def test_the_same_address_again_is_no_new_one(receiver):
     )
 
     assert (await endpoint_of(receiver, made)).failures == 1
+
+
+async def test_a_replay_may_look_for_its_beginning_as_long_as_it_takes(receiver, monkeypatch):
+    """No index of the feed has times: in a large one that is longer than a request may wait."""
+    made = await receiver.create()
+    database, usual = receiver.stage.database, receiver.stage.database.patience_s
+    await receiver.tell(*await stored(receiver))
+    await turn(serving := receiver.deliveries())
+
+    async def find_at_last(*asked):
+        place = await place_before(*asked)
+        database.patience_s = usual
+        return place
+
+    monkeypatch.setattr(module, "place_before", find_at_last)
+    database.patience_s = 0.0
+    await receiver.endpoints().replay(made.endpoint.endpoint.id, since=NOW)
+
+    await turn(serving)
+    assert len(receiver.told) == 2

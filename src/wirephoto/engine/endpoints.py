@@ -36,6 +36,7 @@ from wirephoto.storage.endpoints import (
     void_round,
 )
 from wirephoto.storage.feed import FeedPosition, feed_end, place_before
+from wirephoto.storage.tenants import find_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ class Endpoints:
         if wanted.enabled is False:
             endpoint = endpoint.disabled(DisabledBy.OPERATOR, now)
         async with self._database.transaction() as tx:
+            if await find_tenant(tx, self._tenant_id) is None:
+                raise _refused("tenant", "unknown", "There is no such tenant.")
             if len(await list_endpoints(tx, self._tenant_id)) >= ENDPOINTS_MAX:
                 raise _refused("url", "too_many", f"There are {ENDPOINTS_MAX} endpoints already.")
             place = await feed_end(tx)
@@ -180,7 +183,8 @@ class Endpoints:
         at this moment may be what is asked for again, so that counts for nothing.
         """
         if since is not None:
-            async with self._database.read() as tx:
+            # However long it takes: it looks through the feed.
+            async with self._database.read(patiently=True) as tx:
                 place = await place_before(tx, self._tenant_id, since)
         async with self._database.transaction() as tx:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
