@@ -18,7 +18,7 @@ from tests.egress_site import (
 )
 from wirephoto.domain.url import NOT_FETCHED
 from wirephoto.egress import EgressLimits
-from wirephoto.pinning import only_to, resolve_by_system
+from wirephoto.pinning import SystemResolver, only_to
 
 
 @pytest.fixture
@@ -134,7 +134,9 @@ async def test_the_systems_resolver_reads_odd_spellings_and_its_answer_is_judged
     make_egress, spelling
 ):
     """Were a spelling to pass as a name, what the resolver makes of it is refused all the same."""
-    found = await resolve_by_system(spelling, 80)
+    resolver = SystemResolver()
+    found = await resolver(spelling, 80)
+    resolver.close()
 
     failure = await refused(
         make_egress(resolve=Names(found), allow=[]), "http://odd.example/cat.jpg"

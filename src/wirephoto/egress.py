@@ -26,7 +26,7 @@ from wirephoto.clock import Clock
 from wirephoto.domain.address import Address, Network, is_allowed, refusal
 from wirephoto.domain.url import NOT_FETCHED, WEB_PORTS, Target, UrlFault, parse_url
 from wirephoto.errors import EgressRefused
-from wirephoto.pinning import Pinned, only_to, resolve_by_system
+from wirephoto.pinning import Pinned, SystemResolver, only_to
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives every address of a host name, as text; raises OSError when it has none."""
@@ -130,7 +130,8 @@ class Egress:
         self._clock = clock
         self._allow = tuple(allow)
         self._limits = limits
-        self._resolve = resolve or resolve_by_system
+        self._system = SystemResolver()
+        self._resolve = resolve or self._system
         self._tls: ssl.SSLContext | bool = tls or True
         self._slots = asyncio.Semaphore(limits.concurrent)
         self._open: set[aiohttp.ClientSession] = set()
@@ -193,6 +194,7 @@ class Egress:
     async def close(self) -> None:
         """Break off what is under way; a later fetch is refused as `unreachable`."""
         self._closed = True
+        self._system.close()
         for session in tuple(self._open):
             await session.close()
 

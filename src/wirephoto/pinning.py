@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 import aiohttp
@@ -10,10 +11,61 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from wirephoto.domain.address import Address
 
+THREADS = 16
+"""Names that one client looks up side by side."""
 
-async def resolve_by_system(host: str, port: int) -> list[str]:
-    """Return every address that the system's resolver gives, of both families."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+class SystemResolver:
+    """Asks the system's resolver for the addresses of a host name, in threads of its own.
+
+    The system waits long for a name server that is silent, and cannot be told to stop. Were the
+    threads the whole process', a few names that customers gave would take them all. Here a name
+    holds one of them, shared by all who ask for it; those who have to wait for one may leave.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="look-up")
+        self._free = asyncio.Semaphore(THREADS)
+        self._pending: dict[str, asyncio.Future[list[str]]] = {}
+
+    async def __call__(self, host: str, port: int) -> list[str]:  # noqa: ARG002 - any port's
+        """Return every address that the system gives, of both families.
+
+        Raises:
+            OSError: there is none.
+        """
+        if host not in self._pending:
+            await self._free.acquire()
+            if host in self._pending:  # begun by somebody else meanwhile
+                self._free.release()
+            else:
+                self._begin(host)
+        pending = self._pending[host]
+        await asyncio.wait([pending])  # whoever leaves here leaves it to the others
+        if pending.cancelled():
+            raise OSError("broken off")
+        return pending.result()
+
+    def close(self) -> None:
+        """Break off what is under way; the threads end when the system has answered."""
+        self._threads.shutdown(wait=False)
+        for pending in self._pending.values():
+            pending.cancel()
+
+    def _begin(self, host: str) -> None:
+        def ended(pending: "asyncio.Future[list[str]]") -> None:
+            del self._pending[host]
+            self._free.release()
+            if not pending.cancelled():
+                pending.exception()  # no fault of ours if everybody has left
+
+        loop = asyncio.get_running_loop()
+        self._pending[host] = loop.run_in_executor(self._threads, _addresses, host)
+        self._pending[host].add_done_callback(ended)
+
+
+def _addresses(host: str) -> list[str]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
 

@@ -6,7 +6,7 @@ from standardwebhooks import Webhook
 
 from tests.api.application import client_of, make_app
 from tests.egress_site import open_site
-from tests.factories import NOW, send_request
+from tests.factories import send_request
 from tests.virtual_clock import VirtualClock
 from wirephoto.clock import SystemClock
 from wirephoto.domain.api_key import Scope
@@ -133,19 +133,28 @@ async def test_a_test_is_signed_and_tells_how_the_endpoint_answered(database):
         assert (await client.get("/v1/events")).json()["events"] == []
 
 
-async def test_a_replay_puts_the_endpoint_back(client):
-    """By a time, or by a place of the feed that an answer told."""
-    made = await create(client)
+@pytest.mark.parametrize("begin", ["since", "cursor"])
+async def test_a_replay_puts_the_endpoint_back(client, clock, begin):
+    """By a time, or by a place of the feed that an answer told: what is behind it comes again."""
     await client.post("/v1/messages", json=send_request())
-    place = (await client.get("/v1/events")).json()["cursor"]
-    path = f"/v1/endpoints/{made['endpoint']['id']}/replay"
+    cursor = (await client.get("/v1/events")).json()["cursor"]
+    await clock.advance(60)
+    since = clock.now().isoformat()
+    behind = (await client.post("/v1/messages", json=send_request())).json()
+    made = (await create(client))["endpoint"]
+    assert await told_behind(client, made["cursor"]) == set()
+    path = f"/v1/endpoints/{made['id']}/replay"
 
-    behind = (await client.post(path, json={"cursor": "0-0"})).json()
-    since = (await client.post(path, json={"since": NOW.isoformat()})).json()
+    body = {"since": since} if begin == "since" else {"cursor": cursor}
+    replayed = (await client.post(path, json=body)).json()
 
-    assert behind["cursor"] == "0-0"
-    assert since["cursor"] == "0-0"
-    assert place != "0-0"
+    assert await told_behind(client, replayed["cursor"]) == {behind["id"]}
+
+
+async def told_behind(client, cursor):
+    """Return the messages of the events that the feed has behind a place."""
+    page = (await client.get("/v1/events", params={"cursor": cursor})).json()
+    return {event["message_id"] for event in page["events"]}
 
 
 @pytest.mark.parametrize("body", [{}, {"since": "2026-03-04T15:00:00Z", "cursor": "0-0"}])

@@ -60,6 +60,29 @@ def test_a_test_that_is_not_taken_is_a_failure(endpoints):
     assert (tested.code, tested.out) == (1, f"{endpoint_id}: unreachable.\n")
 
 
+def test_a_tenant_has_endpoints_of_its_own(endpoints, run):
+    """Whoever runs the gateway looks after those of its customers, each by itself."""
+    made = run("tenants", "create", "--name", "shop", "--json", **OWN)
+    theirs = ("--tenant", json.loads(made.out)["id"])
+    assert endpoints("create", HOOK, *theirs).code == 0
+    assert json.loads(endpoints("list", "--json").out) == []
+    [told] = json.loads(endpoints("list", "--json", *theirs).out)
+    since = ("--since", "2026-03-04T15:00:00+00:00")
+
+    for act in (["disable"], ["enable"], ["rotate"], ["replay", *since], ["delete"]):
+        assert endpoints(act[0], told["id"], *act[1:]).code == 1, act
+        assert endpoints(act[0], told["id"], *act[1:], *theirs).code == 0, act
+    assert json.loads(endpoints("list", "--json", *theirs).out) == []
+
+
+def test_nobody_makes_an_endpoint_for_a_tenant_that_is_not_there(endpoints):
+    """A wrong id is named, and is no fault of the program."""
+    ended = endpoints("create", HOOK, "--tenant", "tnt_x")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "no such tenant" in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

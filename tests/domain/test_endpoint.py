@@ -55,7 +55,7 @@ def test_a_rest_grows_while_it_is_down():
 
 def test_the_former_secret_signs_for_a_day():
     """And the one before that no more."""
-    twice = ENDPOINT.rotated("second", NOW).rotated("third", NOW)
+    twice = ENDPOINT.rotated("second", NOW, former="first").rotated("third", NOW, former="second")
     day = timedelta(days=1)
 
     assert twice.secrets_at(NOW + day - timedelta(seconds=1)) == ["third", "second"]

@@ -223,6 +223,24 @@ async def test_a_rest_that_an_endpoint_asks_for_is_kept(receiver):
     assert sorted(receiver.ids[1:]) == sorted([first.id, second.id])
 
 
+async def test_an_endpoint_that_is_enabled_again_goes_on_at_once(receiver):
+    """Whoever mended it looks whether events come; the rest was asked for before that."""
+    made = await receiver.create()
+    receiver.answer = lambda _told: 503
+    receiver.answer_headers = {"Retry-After": "3600"}
+    await receiver.tell(*await stored(receiver))
+    serving = receiver.deliveries()
+    await turn(serving)
+    receiver.answer, receiver.answer_headers = (lambda _told: 200), {}
+    for enabled in (False, True):
+        await receiver.endpoints().change(made.endpoint.endpoint.id, Wanted(enabled=enabled))
+
+    await turn(serving)
+
+    assert len(receiver.told) == 2
+    assert await waiting_rows(receiver) == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 304, 400, 404])
 async def test_nothing_but_a_2xx_is_a_success(receiver, status):
     """A redirect could lead anywhere, and is not followed."""
@@ -274,6 +292,26 @@ async def test_what_a_killed_process_left_is_told_by_another(receiver):
     await receiver.stage.advance(LEASE.total_seconds())
     await turn(other)
 
+    assert sorted(receiver.ids) == sorted(message.id for message in messages)
+
+
+async def test_an_endpoint_that_is_claimed_during_a_stop_is_given_back(receiver):
+    """Its deliveries would all fail, for the connections close next, and count against it."""
+    made = await receiver.create()
+    messages = await stored(receiver, 8)
+    await receiver.tell(*messages)
+    stopping, courier = receiver.deliveries(), receiver.couriers[-1]
+    claiming = asyncio.create_task(stopping.turn())
+    await asyncio.sleep(0)  # noqa: TID251 - the turn is under way
+    await stopping.stop(5)
+    await courier.close()
+    await claiming
+    await stopping.drain()
+
+    assert (await endpoint_of(receiver, made)).failures == 0
+    assert await waiting_rows(receiver) == []
+
+    await turn(receiver.deliveries())
     assert sorted(receiver.ids) == sorted(message.id for message in messages)
 
 

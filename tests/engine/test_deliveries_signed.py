@@ -78,6 +78,31 @@ async def test_a_replay_during_a_round_is_not_lost(receiver):
     assert sorted(receiver.ids[2:]) == sorted([first.id, second.id])
 
 
+async def test_a_replay_of_what_a_round_is_telling_is_not_lost(receiver):
+    """The place is not moved yet: whoever lost an event just now asks for it before it is."""
+    first, second = await stored(receiver, 2)
+    made = await receiver.create()
+    await receiver.tell(first)
+    await receiver.stage.advance(60)
+    since = receiver.stage.clock.now()
+    await receiver.tell(second.touched(since))
+    answers = receiver.site.answer
+
+    async def answer_then_replay(request):
+        answer = await answers(request)
+        if receiver.ids[-1] == second.id:
+            receiver.site.answer = answers
+            await receiver.endpoints().replay(made.endpoint.endpoint.id, since=since)
+        return answer
+
+    receiver.site.answer = answer_then_replay
+    serving = receiver.deliveries()
+    await turn(serving)
+    await turn(serving)
+
+    assert receiver.ids.count(second.id) == 2
+
+
 async def test_both_secrets_sign_for_a_day_after_a_rotation(database, commits, ids):
     """Whoever rotates changes the receiver at leisure, and loses nothing in between."""
     stage = Stage(database, commits, VirtualClock(SystemClock().now()), ids)
@@ -127,3 +152,33 @@ async def test_secrets_of_another_installation_stop_deliveries_aloud(receiver):
     await receiver.stage.advance(60)
     await turn(receiver.deliveries(secrets=["another secret", INSTALLATION]))
     assert len(receiver.told) == 1
+
+
+async def test_a_former_secret_that_is_lost_stops_nothing(database, commits, ids):
+    """The customer has the new one by now: a rotation is what mends a lost WIREPHOTO_SECRET."""
+    stage = Stage(database, commits, VirtualClock(SystemClock().now()), ids)
+    await stage.prepare()
+    async with open_receiver(stage) as receiver:
+        old = await receiver.create()
+        new = await receiver.endpoints(secrets=["a new one"]).rotate(old.endpoint.endpoint.id)
+        await receiver.tell(*await stored(receiver))
+
+        await turn(receiver.deliveries(secrets=["a new one"]))
+
+        assert receiver.verify(new.secret) == receiver.told[0]
+        assert len(receiver.headers[0]["webhook-signature"].split()) == 1
+
+
+async def test_the_secret_of_the_settings_changes_as_the_documents_say(database, commits, ids):
+    """New before old, each endpoint rotated, the old one removed: both signatures last a day."""
+    stage = Stage(database, commits, VirtualClock(SystemClock().now()), ids)
+    await stage.prepare()
+    async with open_receiver(stage) as receiver:
+        old = await receiver.create()
+        both = receiver.endpoints(secrets=["a new one", INSTALLATION])
+        new = await both.rotate(old.endpoint.endpoint.id)
+        await receiver.tell(*await stored(receiver))
+
+        await turn(receiver.deliveries(secrets=["a new one"]))
+
+        assert receiver.verify(old.secret) == receiver.verify(new.secret) == receiver.told[0]

@@ -20,7 +20,13 @@ from wirephoto.storage.deliveries import (
     settle_endpoint,
     waiting_subjects,
 )
-from wirephoto.storage.endpoints import get_endpoint, insert_endpoint, move_back, save_endpoint
+from wirephoto.storage.endpoints import (
+    get_endpoint,
+    insert_endpoint,
+    move_back,
+    save_endpoint,
+    void_round,
+)
 from wirephoto.storage.feed import FEED_START, FeedPosition, feed_end
 from wirephoto.storage.messages import insert_events
 from wirephoto.storage.schema import DEFAULT_TENANT, events
@@ -58,9 +64,9 @@ async def claim(database, now=NOW, lease_until=LEASE):
 
 
 async def settle(database, claimed, **changes):
-    served = Served(claimed.endpoint, claimed.place, [], [], NOW)
+    served = Served(claimed.endpoint, claimed.place, [], [])
     async with database.transaction() as tx:
-        return await settle_endpoint(tx, claimed, replace(served, **changes))
+        return await settle_endpoint(tx, claimed, replace(served, **changes), now=NOW)
 
 
 async def load(database):
@@ -105,6 +111,23 @@ async def test_a_disabled_endpoint_is_left_alone(database, endpoint):
         await save_endpoint(tx, endpoint.disabled(DisabledBy.OPERATOR, NOW))
 
     assert (await due(database), await claim(database)) == ([], [])
+
+
+async def test_an_endpoint_rests_apart_from_its_lease(database, endpoint):
+    """Whoever ends the rest must not take the endpoint from the process that serves it."""
+    await tell(database)
+    [claimed] = await claim(database)
+    until = NOW + timedelta(hours=1)
+    await settle(database, claimed, endpoint=endpoint.resting(until - NOW, NOW))
+
+    assert (await due(database), await claim(database)) == ([], [])
+    assert (await load(database)).endpoint.rest_until == until
+    assert await due(database, now=until) == ["end_1"]
+
+    [claimed] = await claim(database, now=until, lease_until=until + timedelta(seconds=90))
+    async with database.transaction() as tx:
+        await save_endpoint(tx, endpoint.enabled())
+    assert await due(database, now=until) == []
 
 
 async def test_what_waits_is_due_in_the_order_of_its_message(database, endpoint):
@@ -154,6 +177,7 @@ async def test_a_place_that_was_put_back_stays_there(database, endpoint):
     await settle(database, claimed, place=two, waiting=[waits(two, due_at=LEASE)])
     [claimed] = await claim(database)
     async with database.transaction() as tx:
+        await void_round(tx, DEFAULT_TENANT, "end_1")
         await move_back(tx, DEFAULT_TENANT, "end_1", one)
 
     assert not await settle(database, claimed, place=two)

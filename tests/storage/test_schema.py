@@ -13,6 +13,8 @@ from tests.storage.writing import load, store
 from wirephoto.domain.message import MessageState
 from wirephoto.errors import SchemaMismatch
 from wirephoto.storage.database import open_database
+from wirephoto.storage.deliveries import due_endpoints
+from wirephoto.storage.feed import FEED_START, read_feed
 from wirephoto.storage.messages import insert_attempts
 from wirephoto.storage.migrations import CODE_REVISION, check, upgrade
 from wirephoto.storage.queue import (
@@ -245,6 +247,24 @@ async def test_on_sqlite_a_turn_enters_the_index_of_live_work(sqlite, name):
             for line in scans
             if index not in line and line.split()[1] in ("messages", "attempts", "webhooks")
         ], plan
+
+
+FEED = {
+    "feed": lambda tx: read_feed(tx, DEFAULT_TENANT, after=FEED_START, limit=10),
+    "endpoints": lambda tx: due_endpoints(tx, **_page()),
+}
+"""What asks for events behind a place: each reader, and twice a second each endpoint."""
+
+
+@pytest.mark.parametrize("name", FEED)
+async def test_on_sqlite_a_place_in_the_feed_is_found_in_its_index(sqlite, name):
+    """Else whoever has heard everything looks through all that ever happened, to find nothing.
+
+    There are no statistics here, as in every database of ours: the plan is the same at any size.
+    """
+    plan = await plan_of(sqlite, FEED[name])
+
+    assert "ix_events_tenant_id_xid_seq (tenant_id=? AND xid=? AND seq>?)" in plan, plan
 
 
 @pytest.mark.parametrize("name", ["due", "ready", "lapsed", "overdue", "expired", "preparing"])

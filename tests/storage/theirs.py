@@ -40,6 +40,7 @@ from wirephoto.storage.endpoints import (
     list_endpoints,
     lock_endpoint,
     move_back,
+    void_round,
 )
 from wirephoto.storage.feed import FEED_START, FeedPosition, place_before, read_feed
 from wirephoto.storage.history import list_contacts
@@ -130,7 +131,7 @@ from wirephoto.storage.schema import (
     DEFAULT_CAMPAIGN,
     events,
 )
-from wirephoto.storage.schema_endpoints import deliveries
+from wirephoto.storage.schema_endpoints import deliveries, endpoints
 from wirephoto.storage.senders import Sender, add_sender
 from wirephoto.storage.webhooks import InboundMessage, get_inbound, insert_inbound, list_inbound
 
@@ -198,6 +199,12 @@ async def hurried(tx, tenant):
     """Return whether their event is tried at once."""
     await hurry(tx, tenant, "end_1", NOW)
     return (await tx.execute(select(deliveries.c.due_at))).scalar_one() == NOW
+
+
+async def voided(tx, tenant):
+    """Return whether the round of their endpoint counts no more."""
+    await void_round(tx, tenant, "end_1")
+    return bool((await tx.execute(select(endpoints.c.moves))).scalar_one())
 
 
 async def changed_endpoint(tx, tenant, change, **how):
@@ -327,6 +334,7 @@ ASKED = {
         tx, tenant, move_back, place=FeedPosition(0, -1)
     ),
     hurry: lambda tx, tenant, *_: hurried(tx, tenant),
+    void_round: lambda tx, tenant, *_: voided(tx, tenant),
     place_before: lambda tx, tenant, *_: place_before(tx, tenant, NOW),
     delete_endpoint: lambda tx, tenant, *_: changed_endpoint(tx, tenant, delete_endpoint),
     get_key: lambda tx, tenant, *_: get_key(tx, tenant, "key_1"),

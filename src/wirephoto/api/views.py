@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from wirephoto.domain.channel import Channel
-from wirephoto.domain.event import Event
+from wirephoto.domain.event import Event, told
 from wirephoto.domain.marketing import WARNED
 from wirephoto.domain.media import Fitting, Form, Media, MediaKind
 from wirephoto.domain.message import Attempt, AttemptState, Category, Message, MessageState
@@ -340,4 +340,4 @@ def event_view(event: Event) -> EventView:
 
 def feed_event_view(event: Event) -> FeedEventView:
     """Return how an event looks in the feed."""
-    return FeedEventView(event.id, event.type, event.at, event.message_id, event.data)
+    return FeedEventView(**told(event))

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from wirephoto.api.endpoints import EndpointSecret, answer_view, endpoint_view
 from wirephoto.bootstrap import hash_key, make_courier, open_current
-from wirephoto.cli.keys import LINE_CHARS_MAX, Json
+from wirephoto.cli.keys import LINE_CHARS_MAX, Json, TenantId
 from wirephoto.cli.operating import as_document, bad_parameter, found
 from wirephoto.cli.serve import EnvFile
 from wirephoto.clock import SystemClock
@@ -36,12 +36,14 @@ app = typer.Typer(help="Steer where customers are told of events.", no_args_is_h
 
 
 @app.command("list")
-def list_(as_json: Json = False, env_file: EnvFile = ENV_FILE) -> None:
+def list_(
+    tenant: TenantId = DEFAULT_TENANT, as_json: Json = False, env_file: EnvFile = ENV_FILE
+) -> None:
     """List the endpoints, the newest first: what waits for each, and whether it answers.
 
     Example: wirephoto endpoints list
     """
-    own = _operate(env_file, lambda endpoints: endpoints.all())
+    own = _operate(env_file, tenant, lambda endpoints: endpoints.all())
     if as_json:
         print(as_document([endpoint_view(each) for each in own]))
         return
@@ -59,6 +61,7 @@ def create(
     url: Annotated[str, typer.Argument(metavar="URL", help="Its address: https, and public.")],
     event: Event = None,
     description: Annotated[str | None, typer.Option(help="What it is, for people.")] = None,
+    tenant: TenantId = DEFAULT_TENANT,
     as_json: Json = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
@@ -67,57 +70,75 @@ def create(
     Example: wirephoto endpoints create https://shop.example.com/hooks --event message.delivered
     """
     wanted = Wanted(url, description, event)
-    made = _operate(env_file, lambda endpoints: endpoints.create(wanted))
+    made = _operate(env_file, tenant, lambda endpoints: endpoints.create(wanted))
     _show_secret(made, as_json=as_json)
 
 
 @app.command("enable")
-def enable(endpoint_id: Id, env_file: EnvFile = ENV_FILE) -> None:
+def enable(
+    endpoint_id: Id, tenant: TenantId = DEFAULT_TENANT, env_file: EnvFile = ENV_FILE
+) -> None:
     """Let an endpoint hear of events again: it goes on where it was.
 
     Example: wirephoto endpoints enable end_01m84c4fdwegzrcdvqsdb9znzp
     """
-    _change(endpoint_id, Wanted(enabled=True), env_file)
+    _change(endpoint_id, Wanted(enabled=True), env_file, tenant=tenant)
 
 
 @app.command("disable")
-def disable(endpoint_id: Id, env_file: EnvFile = ENV_FILE) -> None:
+def disable(
+    endpoint_id: Id, tenant: TenantId = DEFAULT_TENANT, env_file: EnvFile = ENV_FILE
+) -> None:
     """Tell an endpoint of nothing, until somebody enables it.
 
     Example: wirephoto endpoints disable end_01m84c4fdwegzrcdvqsdb9znzp
     """
-    _change(endpoint_id, Wanted(enabled=False), env_file)
+    _change(endpoint_id, Wanted(enabled=False), env_file, tenant=tenant)
 
 
 @app.command("delete")
-def delete(endpoint_id: Id, env_file: EnvFile = ENV_FILE) -> None:
+def delete(
+    endpoint_id: Id, tenant: TenantId = DEFAULT_TENANT, env_file: EnvFile = ENV_FILE
+) -> None:
     """Forget an endpoint, and what waits for it.
 
     Example: wirephoto endpoints delete end_01m84c4fdwegzrcdvqsdb9znzp
     """
-    own = _operate(env_file, lambda endpoints: endpoints.delete(endpoint_id))
+    own = _operate(env_file, tenant, lambda endpoints: endpoints.delete(endpoint_id))
     found(own, endpoint_id, "endpoint")
     print(f"{endpoint_id} is forgotten.")
 
 
 @app.command("rotate")
-def rotate(endpoint_id: Id, as_json: Json = False, env_file: EnvFile = ENV_FILE) -> None:
+def rotate(
+    endpoint_id: Id,
+    tenant: TenantId = DEFAULT_TENANT,
+    as_json: Json = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
     """Give an endpoint another secret and print it; the old one signs beside it for 24 hours.
 
     Example: wirephoto endpoints rotate end_01m84c4fdwegzrcdvqsdb9znzp
     """
-    made = _operate(env_file, lambda endpoints: endpoints.rotate(endpoint_id))
+    made = _operate(env_file, tenant, lambda endpoints: endpoints.rotate(endpoint_id))
     _show_secret(found(made, endpoint_id, "endpoint"), as_json=as_json)
 
 
 @app.command("test")
-def send_test(endpoint_id: Id, as_json: Json = False, env_file: EnvFile = ENV_FILE) -> None:
+def send_test(
+    endpoint_id: Id,
+    tenant: TenantId = DEFAULT_TENANT,
+    as_json: Json = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
     """Send an endpoint one signed event, and tell how it answers; 1 where it does not take it.
 
     Example: wirephoto endpoints test end_01m84c4fdwegzrcdvqsdb9znzp
     """
     answer = found(
-        _operate(env_file, lambda endpoints: endpoints.test(endpoint_id)), endpoint_id, "endpoint"
+        _operate(env_file, tenant, lambda endpoints: endpoints.test(endpoint_id)),
+        endpoint_id,
+        "endpoint",
     )
     if as_json:
         print(msgspec.json.encode(answer_view(answer)).decode())
@@ -132,6 +153,7 @@ def send_test(endpoint_id: Id, as_json: Json = False, env_file: EnvFile = ENV_FI
 def replay(
     endpoint_id: Id,
     since: Annotated[datetime, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="With zone.")],
+    tenant: TenantId = DEFAULT_TENANT,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Tell an endpoint again what happened since a time.
@@ -139,18 +161,18 @@ def replay(
     Example: wirephoto endpoints replay end_01m84c4fdwegzrcdvqsdb9znzp --since 2026-03-04T15:00:00Z
     """
     begin = since.astimezone(UTC)
-    own = _operate(env_file, lambda endpoints: endpoints.replay(endpoint_id, since=begin))
+    own = _operate(env_file, tenant, lambda endpoints: endpoints.replay(endpoint_id, since=begin))
     found(own, endpoint_id, "endpoint")
     print(f"{endpoint_id} is told again what happened since {begin:%Y-%m-%d %H:%M:%S} UTC.")
 
 
-def _change(endpoint_id: str, wanted: Wanted, env_file: Path) -> None:
-    own = _operate(env_file, lambda endpoints: endpoints.change(endpoint_id, wanted))
+def _change(endpoint_id: str, wanted: Wanted, env_file: Path, *, tenant: str) -> None:
+    own = _operate(env_file, tenant, lambda endpoints: endpoints.change(endpoint_id, wanted))
     print(f"{endpoint_id}: {_state(found(own, endpoint_id, 'endpoint'))}.")
 
 
-def _operate(env_file: Path, act: Callable[[Endpoints], Awaitable[Done]]) -> Done:
-    """Return what `act` does over the database that the settings name.
+def _operate(env_file: Path, tenant: str, act: Callable[[Endpoints], Awaitable[Done]]) -> Done:
+    """Return what `act` does with a tenant's endpoints, over the database of the settings.
 
     Raises:
         BadParameter: what was typed breaks a rule.
@@ -167,7 +189,7 @@ def _operate(env_file: Path, act: Callable[[Endpoints], Awaitable[Done]]) -> Don
             return await act(
                 Endpoints(
                     database,
-                    tenant_id=DEFAULT_TENANT,
+                    tenant_id=tenant,
                     actor="cli",
                     clock=clock,
                     ids=Ids(),

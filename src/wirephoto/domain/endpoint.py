@@ -36,7 +36,8 @@ class Endpoint:
     """An address of a customer, what it wants to hear, and how its last deliveries went.
 
     `secret` and `former_secret` are sealed. `event_types` is None where it wants everything.
-    `failures` are those since the last success, `failing_since` is when the first of them was.
+    `failures` are those since the last success, `failing_since` is when the first of them was. It
+    is left alone until `rest_until`.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Endpoint:
     failures: int = 0
     failing_since: datetime | None = None
     delivered_at: datetime | None = None
+    rest_until: datetime | None = None
 
     @property
     def is_down(self) -> bool:
@@ -69,14 +71,18 @@ class Endpoint:
             return [self.secret, self.former_secret]
         return [self.secret]
 
-    def rotated(self, secret: str, now: datetime) -> "Endpoint":
-        """Return the endpoint with another secret; the one until now signs beside it for a day."""
+    def rotated(self, secret: str, now: datetime, *, former: str) -> "Endpoint":
+        """Return the endpoint with another secret, beside which the `former` signs for a day."""
         until = now + FORMER_KEPT
-        return replace(self, secret=secret, former_secret=self.secret, former_until=until)
+        return replace(self, secret=secret, former_secret=former, former_until=until)
+
+    def moved_to(self, url: str) -> "Endpoint":
+        """Return the endpoint at another address, which has not failed yet."""
+        return self if url == self.url else replace(self._unfailed(), url=url)
 
     def enabled(self) -> "Endpoint":
         """Return the endpoint as if it had never failed."""
-        return replace(self, disabled_at=None, disabled_by=None, failures=0, failing_since=None)
+        return replace(self._unfailed(), disabled_at=None, disabled_by=None)
 
     def disabled(self, by: DisabledBy, now: datetime) -> "Endpoint":
         """Return the endpoint, told of nothing from now on."""
@@ -92,11 +98,18 @@ class Endpoint:
             return failed.disabled(DisabledBy.GONE, now)
         return failed.disabled(DisabledBy.FAILING, now) if now - since >= patience else failed
 
+    def resting(self, rest: timedelta, now: datetime) -> "Endpoint":
+        """Return the endpoint, left alone for that long from now on."""
+        return replace(self, rest_until=now + rest if rest else None)
+
     def rest_s(self) -> float:
         """Return how long an endpoint that is down is left alone, in seconds."""
         if not self.is_down:
             return 0.0
         return float(min(_REST_S_MAX, 5.0 * 2.0 ** min(self.failures - DOWN_FAILURES, 10)))
+
+    def _unfailed(self) -> "Endpoint":
+        return replace(self, failures=0, failing_since=None, rest_until=None)
 
 
 def make_secret(random: bytes) -> str:

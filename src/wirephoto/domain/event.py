@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from wirephoto.domain.message import Attempt, Message, MessageState
 
@@ -40,7 +41,7 @@ TEST_EVENT = "endpoint.test"
 """The type of what is sent to one endpoint to see whether it answers; it is in no feed."""
 
 
-def told(event: Event) -> dict[str, object]:
+def told(event: Event) -> dict[str, Any]:
     """Return what customers are told of an event, in the feed and at their endpoints alike."""
     return {
         "id": event.id,

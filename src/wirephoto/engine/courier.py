@@ -1,5 +1,6 @@
 """The courier: carries one event to one endpoint, signed, once."""
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -11,7 +12,7 @@ from wirephoto.domain.endpoint import Endpoint
 from wirephoto.domain.event import Event, told
 from wirephoto.domain.sealing import Sealing
 from wirephoto.egress import Egress, EgressLimits
-from wirephoto.errors import EgressRefused
+from wirephoto.errors import EgressRefused, SecretUnreadable
 
 LIMITS = EgressLimits(first_byte_s=15.0, total_s=15.0, concurrent=512)
 """An endpoint has 15 s to answer: the least that Standard Webhooks asks for."""
@@ -32,11 +33,17 @@ class Courier:
     def secrets_of(self, endpoint: Endpoint) -> list[str]:
         """Return what signs an endpoint's events now, the newest first.
 
+        A former secret that cannot be opened is left out: whoever rotates has the newest one.
+
         Raises:
             SecretUnreadable: it was sealed under a secret that the settings have no more.
         """
-        now = self._clock.now()
-        return [self.sealing.open(each, owner=endpoint.id) for each in endpoint.secrets_at(now)]
+        newest, *former = endpoint.secrets_at(self._clock.now())
+        secrets = [self.sealing.open(newest, owner=endpoint.id)]
+        for sealed in former:
+            with contextlib.suppress(SecretUnreadable):
+                secrets.append(self.sealing.open(sealed, owner=endpoint.id))
+        return secrets
 
     async def carry(self, endpoint: Endpoint, event: Event) -> Answer:
         """Return how the endpoint answered, or why it could not be asked.

@@ -63,13 +63,13 @@ class Deliveries:
         self._random = random
         self._patience = patience
         self._serving: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self.bell = database.bell()
 
     async def turn(self) -> float:
         """Take up as many endpoints as there is room for; return how long to rest, in seconds."""
         room = SIDE_BY_SIDE - len(self._serving)
-        if self._stopping or not room:
+        if self._stopping.is_set() or not room:
             return REST_S
         now = self._clock.now()
         # Looked for without a transaction that writes: mostly there is nothing to tell.
@@ -79,6 +79,10 @@ class Deliveries:
             return REST_S
         async with self._database.transaction() as tx:
             claimed = await claim_endpoints(tx, due, now=now, lease_until=now + LEASE)
+        if self._stopping.is_set():
+            # Asked to stop meanwhile: what is begun now would fail only because we end.
+            await self._leave(claimed)
+            return REST_S
         for endpoint in claimed:
             serving = asyncio.create_task(self._serve(endpoint))
             self._serving.add(serving)
@@ -92,7 +96,7 @@ class Deliveries:
 
     async def stop(self, grace_s: float) -> None:
         """Take up nothing more; what is not done after `grace_s` seconds is left to its lease."""
-        self._stopping = True
+        self._stopping.set()
         if self._serving:
             await asyncio.wait(self._serving, timeout=grace_s)
         left = list(self._serving)
@@ -113,7 +117,7 @@ class Deliveries:
             self._courier.secrets_of(claimed.endpoint)
         except SecretUnreadable as error:
             _log.error(LogEvent.ENDPOINT_UNREADABLE, endpoint=error.owner, error=str(error))
-            await self._leave(claimed)
+            await self._leave([claimed], rest=UNREADABLE_REST)
             return
         place, parcels, held = await self._look(claimed)
         tour = Round(
@@ -166,15 +170,15 @@ class Deliveries:
         now = self._clock.now()
         ended = {parcel.waits.place for parcel in (*tour.done, *tour.failed)}
         untried = [p.waits for p in parcels if p.waits.place not in ended and not p.is_stored]
+        rest = timedelta(seconds=max(tour.rest_s, tour.endpoint.rest_s()))
         served = Served(
-            endpoint=tour.endpoint,
+            endpoint=tour.endpoint.resting(rest, now),
             place=place,
             done=[parcel.waits.place for parcel in tour.done if parcel.is_stored],
             waiting=[*[parcel.waits for parcel in tour.failed], *untried, *held],
-            rest_until=now + timedelta(seconds=max(tour.rest_s, tour.endpoint.rest_s())),
         )
         async with self._database.transaction() as tx:
-            if not await settle_endpoint(tx, claimed, served):
+            if not await settle_endpoint(tx, claimed, served, now=now):
                 return
             if claimed.endpoint.is_down and not tour.endpoint.is_down:
                 await hurry(tx, tour.endpoint.tenant_id, tour.endpoint.id, now)
@@ -204,12 +208,15 @@ class Deliveries:
             failing_since=since.isoformat() if since else None,
         )
 
-    async def _leave(self, claimed: ClaimedEndpoint) -> None:
-        """Free an endpoint as it was."""
-        until = self._clock.now() + UNREADABLE_REST
-        served = Served(claimed.endpoint, claimed.place, [], [], rest_until=until)
+    async def _leave(
+        self, claimed: Sequence[ClaimedEndpoint], *, rest: timedelta = timedelta()
+    ) -> None:
+        """Free endpoints as they were, to be told of something after a rest."""
+        now = self._clock.now()
         async with self._database.transaction() as tx:
-            await settle_endpoint(tx, claimed, served)
+            for each in claimed:
+                served = Served(each.endpoint.resting(rest, now), each.place, [], [])
+                await settle_endpoint(tx, each, served, now=now)
 
 
 def _subject(event: Event) -> str:

@@ -33,8 +33,10 @@ from wirephoto.storage.endpoints import (
     lock_endpoint,
     move_back,
     save_endpoint,
+    void_round,
 )
 from wirephoto.storage.feed import FeedPosition, feed_end, place_before
+from wirephoto.storage.tenants import find_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class Endpoints:
         if wanted.enabled is False:
             endpoint = endpoint.disabled(DisabledBy.OPERATOR, now)
         async with self._database.transaction() as tx:
+            if await find_tenant(tx, self._tenant_id) is None:
+                raise _refused("tenant", "unknown", "There is no such tenant.")
             if len(await list_endpoints(tx, self._tenant_id)) >= ENDPOINTS_MAX:
                 raise _refused("url", "too_many", f"There are {ENDPOINTS_MAX} endpoints already.")
             place = await feed_end(tx)
@@ -121,7 +125,7 @@ class Endpoints:
         return Made(OwnEndpoint(endpoint, place), secret)
 
     async def change(self, endpoint_id: str, wanted: Wanted) -> OwnEndpoint | None:
-        """Change an endpoint; one that is enabled again goes on where it was, at once.
+        """Change an endpoint; enabled again or elsewhere, it goes on where it was, at once.
 
         Raises:
             RequestRefused: a field breaks a rule.
@@ -132,12 +136,13 @@ class Endpoints:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is None:
                 return None
-            after = _changed(own.endpoint, wanted, now)
-            if after != own.endpoint:
+            before, after = own.endpoint, _changed(own.endpoint, wanted, now)
+            if after != before:
                 await save_endpoint(tx, after)
-                told = _told(own.endpoint, after)
-                await self._trail.note(tx, "endpoint.change", after.id, told)
-            if wanted.enabled and own.endpoint.disabled_at:
+                await self._trail.note(tx, "endpoint.change", after.id, _told(before, after))
+            if _hears(after) != _hears(before):
+                await void_round(tx, self._tenant_id, endpoint_id)
+            if after.url != before.url or (before.disabled_at and not after.disabled_at):
                 await hurry(tx, self._tenant_id, endpoint_id, now)
             return await get_endpoint(tx, self._tenant_id, endpoint_id)
 
@@ -158,7 +163,8 @@ class Endpoints:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is None:
                 return None
-            await save_endpoint(tx, own.endpoint.rotated(sealed, now))
+            former = self._sealed_anew(own.endpoint)
+            await save_endpoint(tx, own.endpoint.rotated(sealed, now, former=former))
             await self._trail.note(tx, "endpoint.rotate", own.endpoint.id)
             after = await get_endpoint(tx, self._tenant_id, endpoint_id)
         assert after is not None, "it is locked"
@@ -173,17 +179,21 @@ class Endpoints:
     ) -> OwnEndpoint | None:
         """Tell an endpoint again what happened `since` a time, or behind a `place` of the feed.
 
-        It never skips anything: of what is still to be told, nothing is left out.
+        It never skips anything: of what is still to be told, nothing is left out. What it is told
+        at this moment may be what is asked for again, so that counts for nothing.
         """
         if since is not None:
-            async with self._database.read() as tx:
+            # However long it takes: it looks through the feed.
+            async with self._database.read(patiently=True) as tx:
                 place = await place_before(tx, self._tenant_id, since)
         async with self._database.transaction() as tx:
             own = await lock_endpoint(tx, self._tenant_id, endpoint_id)
             if own is None:
                 return None
-            if place is not None and place < own.place:
-                await move_back(tx, self._tenant_id, endpoint_id, place)
+            if place is not None:
+                await void_round(tx, self._tenant_id, endpoint_id)
+                if place < own.place:
+                    await move_back(tx, self._tenant_id, endpoint_id, place)
                 begin = since.isoformat() if since else f"{place.xid:x}-{place.seq:x}"
                 await self._trail.note(tx, "endpoint.replay", own.endpoint.id, {"since": begin})
             return await get_endpoint(tx, self._tenant_id, endpoint_id)
@@ -205,8 +215,22 @@ class Endpoints:
     def _secret_for(self, endpoint_id: str) -> tuple[str, str]:
         """Return a new secret, as it is told and as it is stored."""
         secret = make_secret(self._ids.random_bytes(SECRET_BYTES))
+        return secret, self._seal(secret, endpoint_id)
+
+    def _sealed_anew(self, endpoint: Endpoint) -> str:
+        """Return an endpoint's secret, sealed under the newest of ours, so that older ones may go.
+
+        One that cannot be opened stays as it is.
+        """
+        try:
+            secret = self._courier.sealing.open(endpoint.secret, owner=endpoint.id)
+        except SecretUnreadable:
+            return endpoint.secret
+        return self._seal(secret, endpoint.id)
+
+    def _seal(self, secret: str, endpoint_id: str) -> str:
         nonce = self._ids.random_bytes(NONCE_BYTES)
-        return secret, self._courier.sealing.seal(secret, owner=endpoint_id, nonce=nonce)
+        return self._courier.sealing.seal(secret, owner=endpoint_id, nonce=nonce)
 
     def _check(self, wanted: Wanted) -> None:
         faults = []
@@ -229,7 +253,7 @@ class Endpoints:
 
 def _changed(endpoint: Endpoint, wanted: Wanted, now: datetime) -> Endpoint:
     if wanted.url is not None:
-        endpoint = replace(endpoint, url=wanted.url)
+        endpoint = endpoint.moved_to(wanted.url)
     if wanted.description is not None:
         endpoint = replace(endpoint, description=wanted.description or None)
     if wanted.event_types is not None:
@@ -239,6 +263,11 @@ def _changed(endpoint: Endpoint, wanted: Wanted, now: datetime) -> Endpoint:
     if wanted.enabled is False and not endpoint.disabled_at:
         return endpoint.disabled(DisabledBy.OPERATOR, now)
     return endpoint
+
+
+def _hears(endpoint: Endpoint) -> tuple[object, ...]:
+    """Return what decides whether, where and of what an endpoint is told."""
+    return endpoint.url, endpoint.event_types, endpoint.disabled_at
 
 
 def _types(names: Sequence[str]) -> tuple[str, ...] | None:

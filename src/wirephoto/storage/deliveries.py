@@ -62,14 +62,13 @@ class WaitingEvent:
 class Served:
     """What became of a claimed endpoint: where it is, what is done, and what waits from now on.
 
-    `endpoint` is as it is afterwards; it is left alone until `rest_until`.
+    `endpoint` is as it is afterwards.
     """
 
     endpoint: Endpoint
     place: FeedPosition
     done: Sequence[FeedPosition]
     waiting: Sequence[WaitingEvent]
-    rest_until: datetime
 
 
 @across_tenants("endpoints of all tenants are served")
@@ -164,11 +163,14 @@ async def has_room(tx: Transaction, claimed: ClaimedEndpoint) -> bool:
     return bool((await tx.execute(query)).scalar_one() < WAITING_MAX)
 
 
-async def settle_endpoint(tx: Transaction, claimed: ClaimedEndpoint, served: Served) -> bool:
+async def settle_endpoint(
+    tx: Transaction, claimed: ClaimedEndpoint, served: Served, *, now: datetime
+) -> bool:
     """Record what became of a claimed endpoint, and free it; tell whether that still counted.
 
     It does not if the lease ran out and another process has it, if the endpoint is gone, or if
-    somebody moved its place meanwhile: then the events are told again. It carries its tenant.
+    somebody moved its place or changed what it hears meanwhile: then the events are told again. It
+    carries its tenant.
     """
     own = endpoints.c.id == claimed.endpoint.id
     held = select(endpoints.c.moves).where(own, endpoints.c.claims == claimed.claims)
@@ -176,7 +178,7 @@ async def settle_endpoint(tx: Transaction, claimed: ClaimedEndpoint, served: Ser
     if moves is None:
         return False
     if moves != claimed.moves:
-        await tx.execute(update(endpoints).where(own).values(lease_until=served.rest_until))
+        await tx.execute(update(endpoints).where(own).values(lease_until=now))
         return False
     if served.done:
         places = [(place.xid, place.seq) for place in served.done]
@@ -185,7 +187,8 @@ async def settle_endpoint(tx: Transaction, claimed: ClaimedEndpoint, served: Ser
             delete(deliveries).where(deliveries.c.endpoint_id == claimed.endpoint.id, gone)
         )
     await _store_waiting(tx, served.waiting)
-    await tx.execute(update(endpoints).where(own).values(_changes(claimed.endpoint, served)))
+    changes = _changes(claimed.endpoint, served) | {"lease_until": now}
+    await tx.execute(update(endpoints).where(own).values(changes))
     return True
 
 
@@ -218,10 +221,10 @@ async def _store_waiting(tx: Transaction, rows: Sequence[WaitingEvent]) -> None:
 def _changes(before: Endpoint, served: Served) -> dict[str, Any]:
     """Return what serving changes of an endpoint: never what somebody may have set meanwhile."""
     after = served.endpoint
-    changes = {
+    changes: dict[str, Any] = {
         "xid": served.place.xid,
         "seq": served.place.seq,
-        "lease_until": served.rest_until,
+        "rest_until": after.rest_until,
         "failures": after.failures,
         "failing_since": after.failing_since,
         "delivered_at": after.delivered_at,
@@ -232,7 +235,11 @@ def _changes(before: Endpoint, served: Served) -> dict[str, Any]:
 
 
 def _is_free(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return endpoints.c.disabled_at.is_(None), endpoints.c.lease_until <= now
+    return (
+        endpoints.c.disabled_at.is_(None),
+        endpoints.c.lease_until <= now,
+        or_(endpoints.c.rest_until.is_(None), endpoints.c.rest_until <= now),
+    )
 
 
 def _has_due(now: datetime) -> ColumnElement[bool]:

@@ -84,11 +84,11 @@ async def delete_endpoint(tx: Transaction, tenant_id: str, endpoint_id: str) -> 
 
 
 async def move_back(tx: Transaction, tenant_id: str, endpoint_id: str, place: FeedPosition) -> None:
-    """Put an endpoint to an earlier place; what it is told at this moment does not move it on."""
+    """Put an endpoint to an earlier place; the round that is under way is voided beside it."""
     await tx.execute(
         update(endpoints)
         .where(endpoints.c.tenant_id == tenant_id, endpoints.c.id == endpoint_id)
-        .values(xid=place.xid, seq=place.seq, moves=endpoints.c.moves + 1)
+        .values(xid=place.xid, seq=place.seq)
     )
     # They are read again from the feed.
     behind = tuple_(deliveries.c.xid, deliveries.c.seq) > tuple_(
@@ -98,6 +98,15 @@ async def move_back(tx: Transaction, tenant_id: str, endpoint_id: str, place: Fe
         delete(deliveries).where(
             deliveries.c.tenant_id == tenant_id, deliveries.c.endpoint_id == endpoint_id, behind
         )
+    )
+
+
+async def void_round(tx: Transaction, tenant_id: str, endpoint_id: str) -> None:
+    """Have what an endpoint is told at this moment count for nothing: it is told that again."""
+    await tx.execute(
+        update(endpoints)
+        .where(endpoints.c.tenant_id == tenant_id, endpoints.c.id == endpoint_id)
+        .values(moves=endpoints.c.moves + 1)
     )
 
 

@@ -91,7 +91,8 @@ def is_readable(
 ) -> ColumnElement[bool]:
     """Return the condition that an event is behind a place and may be read."""
     if not database.is_postgres:
-        return events.c.seq > seq
+        # That `xid` is empty is said for the index, which has it before `seq`.
+        return events.c.xid.is_(None) & (events.c.seq > seq)
     settled = events.c.xid < _oldest_running()
     return settled & (tuple_(events.c.xid, events.c.seq) > tuple_(xid, seq))
 

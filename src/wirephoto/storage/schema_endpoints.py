@@ -35,9 +35,10 @@ endpoints = Table(
     # Where it is in the feed: everything up to there is delivered, given up or in `deliveries`.
     Column("xid", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("lease_until", Instant, nullable=False),  # not to be served before
+    Column("rest_until", Instant),  # as it asked, or because it fails: told of nothing before
+    Column("lease_until", Instant, nullable=False),  # one process' to serve
     Column("claims", Integer, nullable=False, server_default=text("0")),
-    Column("moves", Integer, nullable=False, server_default=text("0")),  # of its place, by hand
+    Column("moves", Integer, nullable=False, server_default=text("0")),  # by hand: no round counts
     Index(None, "tenant_id"),
 )
 

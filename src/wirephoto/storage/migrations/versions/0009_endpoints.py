@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("delivered_at", types.Instant(), nullable=True),
         sa.Column("xid", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("rest_until", types.Instant(), nullable=True),
         sa.Column("lease_until", types.Instant(), nullable=False),
         sa.Column("claims", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("moves", sa.Integer(), server_default=sa.text("0"), nullable=False),
