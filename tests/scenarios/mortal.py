@@ -28,9 +28,9 @@ LIVES = {
     "claim": 60,
     "send": 60,
     "answer": 30,
-    "webhook": 4,
+    "webhook": 2,
     "inbound": 6,
-    "reckoner": 2,
+    "reckoner": 1,
     "expirer": 6,
     "rescuer": 6,
 }
