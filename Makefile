@@ -33,10 +33,11 @@ serve: $(RUNTIME) ## the gateway, with the settings of the environment and .env
 test: $(DEV) ## every test, on SQLite and PostgreSQL (WORKERS=2)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-soak: $(DEV) ## the long runs: SEEDS=1000 of the simulation, 20 kills over 10,000 messages twice
+soak: $(DEV) ## the long runs: SEEDS=1000 of the simulation, days of quiet hours, kills
 	$(BIN)/python -m tests.scenarios.simulation --seeds $(SEEDS) --jobs $(WORKERS)
 	$(BIN)/python -m tests.scenarios.kill --messages 10000 --kills 20 --drop 0.05 --database sqlite
 	$(BIN)/python -m tests.scenarios.kill --messages 10000 --kills 20 --drop 0.05 --database postgres
+	QUIET_DAYS_SEEDS=50 $(BIN)/python -m pytest -n $(WORKERS) tests/scenarios/test_quiet_days.py
 
 check: $(DEV) ## format, lint, strict types, import contracts, and the interface compared with its copy
 	$(BIN)/ruff format --check .

@@ -37,7 +37,9 @@ class Phone:
         self.inbound._replies = self.replies
         self.said = 0
 
-    async def says(self, text, *, number=RECIPIENT, uuid=None, sent_at=None, applied=True):
+    async def says(
+        self, text, *, number=RECIPIENT, uuid=None, jti=None, sent_at=None, applied=True
+    ):
         """Bring what a phone says as the provider does, and let it be applied."""
         self.said += 1
         body = {
@@ -53,7 +55,7 @@ class Phone:
             DEFAULT_TENANT,
             DEFAULT_ACCOUNT,
             INBOUND,
-            f"jti-{self.said}",
+            jti or f"jti-{self.said}",
             json.dumps(body),
             self.stage.clock.now(),
         )

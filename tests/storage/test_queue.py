@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import NOW, make_attempt, make_message
+from tests.replying import make_opt_out
 from tests.storage.writing import change, load, store
 from wirephoto.domain.message import AttemptState, MessageState, Priority
 from wirephoto.storage.database import open_database
 from wirephoto.storage.messages import insert_attempts
+from wirephoto.storage.opt_outs import insert_opt_outs
 from wirephoto.storage.queue import (
     Hold,
     claim_messages,
@@ -71,6 +73,20 @@ async def test_what_moved_between_due_and_claim_is_left_out(database, values):
     claimed = await claim(database, (gone.id, NOW), (kept.id, NOW), ("msg_unknown", NOW))
 
     assert [message.id for message in claimed] == [kept.id]
+
+
+async def test_whoever_has_opted_out_is_left_out(database):
+    """Whatever was accepted before its STOP and stored after it: it costs nobody else a slot."""
+    silent, answer = make_message(), make_message(answer="stop")
+    other = make_message(recipient="+12125550199")
+    await store(database, silent, answer, other)
+    async with database.transaction() as tx:
+        await insert_opt_outs(tx, [make_opt_out()])
+
+    claimed = await claim(database, *[(row.id, NOW) for row in (silent, answer, other)])
+
+    assert {message.id for message in claimed} == {answer.id, other.id}
+    assert await load(database, silent) == silent
 
 
 async def test_what_is_put_off_is_due_later_if_it_still_waits(database):
