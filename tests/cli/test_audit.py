@@ -34,6 +34,7 @@ def test_a_numbers_whole_history_is_printed(run):
     run("opt-outs", "add", RECIPIENT, "--reason", "asked [twice]", **own)
     run("opt-outs", "add", "+16175550123", "--reason", "somebody else", **own)
     [opt_out] = json.loads(run("opt-outs", "list", RECIPIENT, "--json", **own).out)
+    standing = run("audit", RECIPIENT, **own)
     run("opt-outs", "lift", opt_out["id"], "--reason", "signed up", **own)
 
     history = json.loads(run("audit", "(212) 555-0123", "--json", **own).out)
@@ -45,6 +46,9 @@ def test_a_numbers_whole_history_is_printed(run):
     assert [e["opt_out"]["ended_by"] for e in history["entries"] if e["opt_out"]] == ["cli"]
     assert "tenant, by operator: asked [twice], ended" in printed
     assert "by cli; reason: signed up" in printed
+    assert standing.code == 0
+    assert "tenant, by operator: asked [twice]" in standing.out
+    assert ", ended" not in standing.out
     assert "somebody else" not in printed
     newest = json.loads(run("audit", RECIPIENT, "--limit", 1, "--json", **own).out)
     assert newest["entries"] == history["entries"][:1]

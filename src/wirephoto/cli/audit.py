@@ -128,9 +128,10 @@ def _told(entry: HistoryEntryView) -> tuple[str, str, str]:
         flag = ", flagged" if one.flagged else ""
         return "inbound", one.id, f"{one.text or '-'} (read as {one.reply}: {one.outcome}{flag})"
     if opt_out := entry.opt_out:
-        ended = f", ended {opt_out.ended_at:%Y-%m-%d %H:%M} by {opt_out.ended_by}"
         told = f"{opt_out.scope.value}, by {opt_out.source.value}: {opt_out.reason}"
-        return "opt-out", opt_out.id, told + (ended if opt_out.ended_at else "")
+        if opt_out.ended_at:
+            told += f", ended {opt_out.ended_at:%Y-%m-%d %H:%M} by {opt_out.ended_by}"
+        return "opt-out", opt_out.id, told
     if consent := entry.consent:
         told = f"{consent.consent_class.value}, by {consent.method.value} at {consent.given_at}"
         return "consent", consent.id, told
