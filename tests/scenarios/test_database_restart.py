@@ -84,6 +84,8 @@ class Traffic:
 async def all_left_once(world: World, ids: list[str]) -> None:
     """Check that each message that was accepted went out, and went out once."""
     assert len(set(ids)) == len(ids)
+    # Duties that failed meanwhile rest for some seconds before they try again.
+    await eventually(lambda: not any(runner.failures for runner in world.gateway.runners))
     for message_id in ids:
         assert (await world.until(message_id, *TAKEN)).state in TAKEN
     ledger = world.simulator.ledger
@@ -109,8 +111,6 @@ async def test_restarts_in_the_middle_of_traffic(credentials, server):
             await world.until(traffic.ids[-1], "delivered")
 
         assert await world.state(traffic.ids[-1]) == "delivered"
-        # Duties that failed meanwhile rest for some seconds before they try again.
-        await eventually(lambda: not any(runner.failures for runner in world.gateway.runners))
         assert await world.ready() == (200, {"status": "ok", "findings": []})
     told = Counter(line["event"] for line in lines)
     assert (told["listener_lost"], told["listener_restored"]) == (2, 2)

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from wirephoto.api.metrics import create_metrics_app
 from wirephoto.api.server import HttpServer, ServerSettings, listen
@@ -27,10 +27,11 @@ async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[Non
     server, grace_s = HttpServer(gateway.app, listener, settings), settings.grace_s
     with contextlib.closing(listener):
         try:
-            await gateway.start()
-            async with _served_metrics(gateway):
-                await server.start()
-                yield
+            with _metrics_listener(gateway.settings) as metrics:
+                await gateway.start()
+                async with _served_metrics(gateway, metrics):
+                    await server.start()
+                    yield
         finally:
             stopping_at = gateway.clock.monotonic()
             gateway.events.streams.close()
@@ -42,25 +43,31 @@ async def served(gateway: Gateway, listener: socket.socket) -> AsyncIterator[Non
                 await gateway.stop(max(GRACE_LEFT_S_MIN, grace_s - used_s))
 
 
-@contextlib.asynccontextmanager
-async def _served_metrics(gateway: Gateway) -> AsyncIterator[None]:
-    """Give the metrics on a port of their own, where the settings name one."""
-    if gateway.settings.metrics_port is None:
-        yield
+@contextlib.contextmanager
+def _metrics_listener(settings: Settings) -> Iterator[socket.socket | None]:
+    """Take the port of the metrics, where there is one, before anything starts."""
+    if settings.metrics_port is None:
+        yield None
         return
-    with contextlib.closing(_listen(gateway.settings, gateway.settings.metrics_port)) as listener:
-        app = create_metrics_app(services_of(gateway.app).exposition)
-        server = HttpServer(app, listener, ServerSettings(grace_s=1.0))
-        await server.start()
-        try:
-            yield
-        finally:
-            await server.stop()
-
-
-def _listen(settings: Settings, port: int) -> socket.socket:
     try:
-        return listen(settings.host, port)[0]
+        listener, _ = listen(settings.host, settings.metrics_port)
     except OSError as error:
         fault = f"WIREPHOTO_METRICS_PORT: cannot be listened on: {error.strerror or error}"
         raise SettingsInvalid([fault]) from error
+    with listener:
+        yield listener
+
+
+@contextlib.asynccontextmanager
+async def _served_metrics(gateway: Gateway, listener: socket.socket | None) -> AsyncIterator[None]:
+    """Give the metrics on their own port, once there are tables to read them from."""
+    if listener is None:
+        yield
+        return
+    app = create_metrics_app(services_of(gateway.app).exposition)
+    server = HttpServer(app, listener, ServerSettings(grace_s=1.0))
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop()
